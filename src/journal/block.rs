@@ -1,0 +1,42 @@
+//! Blocks: what is written, read and settled at once.
+
+use super::{Refusal, Seq};
+use crate::clock::Millis;
+
+/// Consecutive events of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    /// The place of the first entry.
+    pub first: Seq,
+    /// The entries, in order; never empty.
+    pub entries: Vec<Entry>,
+}
+
+impl Block {
+    /// The place after the last entry.
+    pub fn end(&self) -> Seq {
+        Seq(self.first.0.saturating_add(self.entries.len() as u64))
+    }
+
+    /// The entries with their places.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (Seq, &Entry)> {
+        self.entries.iter().enumerate().map(|(i, entry)| (Seq(self.first.0.saturating_add(i as u64)), entry))
+    }
+
+    /// The entry at a place, if this block holds it.
+    pub fn get(&self, at: Seq) -> Option<&Entry> {
+        let index = at.0.checked_sub(self.first.0)?;
+        self.entries.get(usize::try_from(index).ok()?)
+    }
+}
+
+/// One stored event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// When it was received.
+    pub received_at: Millis,
+    /// Why it failed on ingest, if it did.
+    pub refusal: Option<Refusal>,
+    /// The event as JSON.
+    pub body: bytes::Bytes,
+}

@@ -1,0 +1,247 @@
+//! The durable log of accepted events and of what became of them, and the small durable tables beside it.
+//!
+//! It promises: what [`Journal::append`] answered is on stable storage; what [`Journal::settle`] answered is never
+//! handed out as pending again. It deliberately knows nothing of rules, of HTTP and of CleverTap: an event is bytes, and
+//! an end is a word with a reason.
+//!
+//! First thing to know: an event's [`Seq`] is its place in the log and its only identity here.
+
+pub mod block;
+pub mod memory;
+pub mod sled;
+pub mod store;
+
+use crate::clock::Millis;
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use block::{Block, Entry};
+pub use store::{Store, Table};
+
+/// The place of an event in the log: ascending by one, never reused. Shown as `ev_<number>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Seq(pub u64);
+
+impl Seq {
+    /// Reads `ev_<number>`, as [`fmt::Display`] writes it.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix("ev_")?;
+        // A leading zero or a sign would give one event two names.
+        if digits.len() > 1 && digits.starts_with('0') || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        digits.parse().ok().map(Self)
+    }
+
+    /// The place after this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for Seq {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ev_{}", self.0)
+    }
+}
+
+/// What tells one call from its repetition: a 128-bit hash of write key and `messageId`.
+/// The hash must be the same after a restart, because the window of known ids is rebuilt from the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DedupKey(pub u128);
+
+/// An event on its way into the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEvent {
+    /// Recognises repetitions.
+    pub dedup: DedupKey,
+    /// When it was received.
+    pub received_at: Millis,
+    /// Why it failed on ingest, if it did: it is kept and listed, and never evaluated.
+    pub refusal: Option<Refusal>,
+    /// The event as JSON, completed by ingest (`receivedAt`, corrected `timestamp`, merged `context`).
+    pub body: Vec<u8>,
+}
+
+/// Why one event of a batch could not be taken as an event: *Failed on ingest*.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Stable code, as `missing_event_name`.
+    pub code: String,
+    /// What was expected, what was found and what to do, for the sender.
+    pub message: String,
+    /// RFC 6901 pointer into the request body, as `/batch/3/event`.
+    pub pointer: String,
+}
+
+/// What became of one event that was handed to [`Journal::append`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Appended {
+    /// It is stored, here.
+    Stored(Seq),
+    /// It was stored before, there.
+    Duplicate(Seq),
+}
+
+/// Why nothing of an append was accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// The log is at its bound or the queue before it is full; the sender is to come back.
+    #[error("the journal is full; retry after {} s", retry_after.as_secs())]
+    Full {
+        /// When to come back.
+        retry_after: Duration,
+    },
+    /// The disk refused. The journal takes nothing more; the process must restart.
+    #[error("the journal can not write: {0}")]
+    Broken(String),
+}
+
+/// Why the log could not be read or settled.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The disk or the database under it failed.
+    #[error("the journal can not be read or written: {0}")]
+    Storage(String),
+    /// Stored bytes are not what was written.
+    #[error("the journal holds damaged data at {at}: {what}")]
+    Damaged {
+        /// Where.
+        at: Seq,
+        /// What was found.
+        what: String,
+    },
+    /// Another process has the data directory.
+    #[error("the data directory `{directory}` is in use by another process; stop that one or choose another with --data")]
+    InUse {
+        /// The directory.
+        directory: String,
+    },
+}
+
+/// How one event ended, or how it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Every record was taken by CleverTap.
+    Delivered,
+    /// *Filtered at destination*, by a rule.
+    Filtered,
+    /// It could not become a record: failed on ingest or in the mapping.
+    Failed,
+    /// CleverTap refused a record for good, or retries ran out.
+    Dead,
+}
+
+/// The end of one event. An event takes the state of its worst record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    /// Which end.
+    pub state: State,
+    /// Stable reason code; none when delivered.
+    pub code: Option<String>,
+    /// The reason in words; never holds personal data.
+    pub message: Option<String>,
+    /// The upload that decided it, if one was made.
+    pub upload: Option<UploadId>,
+    /// The rules revision it was evaluated with.
+    pub revision: String,
+}
+
+/// One call of CleverTap's upload API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UploadId(pub u64);
+
+/// What is kept of an upload for the console: no record, no secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UploadNote {
+    /// Which upload.
+    pub id: UploadId,
+    /// When it was sent.
+    pub started_at: Millis,
+    /// How long the answer took.
+    pub duration_ms: u64,
+    /// How many records it carried.
+    pub records: u32,
+    /// How many times these records had been sent, this one included.
+    pub attempt: u32,
+    /// HTTP status of the answer; none when no answer came.
+    pub status: Option<u16>,
+    /// CleverTap's own words: `success`, `partial`, `fail`, or what happened instead.
+    pub answer: String,
+}
+
+/// Outcomes to be made durable together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settling {
+    /// The upload that led to them, if any.
+    pub upload: Option<UploadNote>,
+    /// The events and their ends.
+    pub ends: Vec<(Seq, End)>,
+}
+
+/// How many events stand where, since the data directory was made.
+/// Always: `accepted = delivered + filtered + failed + dead + pending`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Stored, duplicates not counted.
+    pub accepted: u64,
+    /// Ended as [`State::Delivered`].
+    pub delivered: u64,
+    /// Ended as [`State::Filtered`].
+    pub filtered: u64,
+    /// Ended as [`State::Failed`].
+    pub failed: u64,
+    /// Ended as [`State::Dead`].
+    pub dead: u64,
+    /// Not ended yet.
+    pub pending: u64,
+}
+
+/// The durable log. One conformance suite (`tests/it/journal.rs`) holds for every implementation.
+#[async_trait]
+pub trait Journal: Send + Sync + 'static {
+    /// Stores `events` in order and answers for each once all are durable. Concurrent calls share one sync.
+    /// A repetition of an event that is not durable yet is answered with that event's own commit.
+    async fn append(&self, events: Vec<NewEvent>) -> Result<Vec<Appended>, AppendError>;
+
+    /// The block that holds `at`, else the first one after it; none when there is nothing from `at` on.
+    async fn block_from(&self, at: Seq) -> Result<Option<Arc<Block>>, JournalError>;
+
+    /// The block that holds the last event before `before`; none when there is none.
+    async fn block_before(&self, before: Seq) -> Result<Option<Arc<Block>>, JournalError>;
+
+    /// The place after the last durable event.
+    fn end(&self) -> Seq;
+
+    /// Told whenever [`Self::end`] moves.
+    fn grown(&self) -> tokio::sync::watch::Receiver<Seq>;
+
+    /// Everything before this place has ended. Reading starts here after a restart.
+    fn settled_until(&self) -> Seq;
+
+    /// Makes ends durable. The first end of an event stays; a later one for it is ignored.
+    async fn settle(&self, settling: Settling) -> Result<(), JournalError>;
+
+    /// The ends of a block's events, in the block's order; `None` is pending.
+    async fn ends(&self, block: &Block) -> Result<Vec<Option<End>>, JournalError>;
+
+    /// What is kept of an upload.
+    async fn upload(&self, id: UploadId) -> Result<Option<UploadNote>, JournalError>;
+
+    /// A number for the next upload, never given twice, also across restarts.
+    fn next_upload(&self) -> UploadId;
+
+    /// How many events stand where.
+    fn counts(&self) -> Counts;
+
+    /// Why nothing can be accepted any more, once a write has failed.
+    fn broken(&self) -> Option<String>;
+}

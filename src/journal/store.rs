@@ -1,0 +1,64 @@
+//! Small durable tables: settings, users, sessions, tokens. A write is durable when it returns.
+//!
+//! Deliberately no queries: a table is a sorted map of bytes.
+
+use super::JournalError;
+
+/// The tables there are. A table's name is part of the stored format: never reuse one for another purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Table {
+    /// `settings` → the settings as JSON.
+    Settings,
+    /// User name → account as JSON.
+    Users,
+    /// SHA-256 of the session cookie → session as JSON.
+    Sessions,
+    /// SHA-256 of an API token → its description as JSON.
+    ApiTokens,
+    /// objectId → the push token last sent for it.
+    PushTokens,
+    /// `setup` → hash of the first-start token, until it is claimed.
+    Setup,
+}
+
+impl Table {
+    /// Every table.
+    pub const ALL: [Self; 6] =
+        [Self::Settings, Self::Users, Self::Sessions, Self::ApiTokens, Self::PushTokens, Self::Setup];
+
+    /// The stored name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Settings => "settings",
+            Self::Users => "users",
+            Self::Sessions => "sessions",
+            Self::ApiTokens => "api_tokens",
+            Self::PushTokens => "push_tokens",
+            Self::Setup => "setup",
+        }
+    }
+}
+
+/// A set of [`Table`]s. Calls block for a disk write at most; from async code, go through `tokio::task::spawn_blocking`.
+pub trait Store: Send + Sync + 'static {
+    /// The value under `key`.
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError>;
+
+    /// Sets `key` to `value`, or removes it.
+    fn put(&self, table: Table, key: &[u8], value: Option<&[u8]>) -> Result<(), JournalError>;
+
+    /// Sets several keys of one table in one durable write.
+    fn put_all(&self, table: Table, pairs: &[(Vec<u8>, Option<Vec<u8>>)]) -> Result<(), JournalError>;
+
+    /// Sets `key` only if it still holds `expected`; says whether it did.
+    fn swap(
+        &self,
+        table: Table,
+        key: &[u8],
+        expected: Option<&[u8]>,
+        value: Option<&[u8]>,
+    ) -> Result<bool, JournalError>;
+
+    /// All pairs, by key.
+    fn list(&self, table: Table) -> Result<Vec<(Vec<u8>, Vec<u8>)>, JournalError>;
+}

@@ -1,0 +1,112 @@
+//! Where rules come from (the rules directory, else the copy inside the binary) and which plan is live.
+//!
+//! A set with an error is never published: the last good plan keeps running and [`LiveRules::problem`] says why.
+
+use crate::engine::trace::Diagnostics;
+use crate::engine::{Plan, RuleFiles};
+use crate::settings::Settings;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use include_dir::{Dir, include_dir};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/rules");
+
+/// The files of the directory, or the embedded ones where it does not exist.
+pub fn load_files(directory: &Path) -> std::io::Result<RuleFiles> {
+    let mut files = RuleFiles::new();
+    if directory.is_dir() {
+        read_directory(directory, "", &mut files)?;
+    } else {
+        read_embedded(&EMBEDDED, &mut files);
+    }
+    Ok(files)
+}
+
+fn read_directory(directory: &Path, prefix: &str, files: &mut RuleFiles) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        let path = entry.path();
+        if path.is_dir() {
+            // Cases next to the rules are `tapline test`'s; `..data` is how a mounted volume keeps its old copies.
+            if name != "tests" && !entry.file_name().to_string_lossy().starts_with('.') {
+                read_directory(&path, &format!("{name}/"), files)?;
+            }
+        } else if name.ends_with(".yaml") || name.ends_with(".yml") {
+            files.insert(name, std::fs::read_to_string(&path)?);
+        }
+    }
+    Ok(())
+}
+
+fn read_embedded(directory: &Dir<'_>, files: &mut RuleFiles) {
+    for file in directory.files() {
+        let name = file.path().to_string_lossy().replace('\\', "/");
+        if let (true, Some(text)) = (name.ends_with(".yaml") && !name.starts_with("tests/"), file.contents_utf8()) {
+            files.insert(name, text.to_owned());
+        }
+    }
+    for child in directory.dirs() {
+        read_embedded(child, files);
+    }
+}
+
+/// The plan in force.
+#[derive(Debug)]
+pub struct LiveRules {
+    directory: PathBuf,
+    plan: ArcSwap<Plan>,
+    problem: ArcSwapOption<Problem>,
+}
+
+/// Why the newest set of rules is not in force.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// The files could not be read.
+    #[error("the rules directory `{}` can not be read: {error}", directory.display())]
+    Unreadable {
+        /// The directory.
+        directory: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The files hold errors.
+    #[error("{0}")]
+    Invalid(Diagnostics),
+}
+
+impl LiveRules {
+    /// Compiles the first plan.
+    pub fn open(directory: PathBuf, settings: &Settings) -> Result<Self, Problem> {
+        let plan = compile(&directory, settings)?;
+        Ok(Self { directory, plan: ArcSwap::from_pointee(plan), problem: ArcSwapOption::empty() })
+    }
+
+    /// The plan in force.
+    pub fn plan(&self) -> Arc<Plan> {
+        self.plan.load_full()
+    }
+
+    /// Reads and compiles anew; on an error the last good plan stays in force.
+    pub fn reload(&self, settings: &Settings) {
+        match compile(&self.directory, settings) {
+            Ok(plan) => {
+                self.plan.store(Arc::new(plan));
+                self.problem.store(None);
+            }
+            Err(problem) => self.problem.store(Some(Arc::new(problem))),
+        }
+    }
+
+    /// Why the newest set is not in force, if it is not.
+    pub fn problem(&self) -> Option<Arc<Problem>> {
+        self.problem.load_full()
+    }
+}
+
+fn compile(directory: &Path, settings: &Settings) -> Result<Plan, Problem> {
+    let files = load_files(directory)
+        .map_err(|error| Problem::Unreadable { directory: directory.to_owned(), error })?;
+    Plan::compile(&files, settings.pack.as_deref(), &settings.options).map_err(Problem::Invalid)
+}

@@ -32,14 +32,23 @@ pub enum Outcome {
 
 /// Evaluates events with one plan. Holds scratch memory: keep one per worker and reuse it.
 #[derive(Debug)]
-pub struct Evaluator { #[allow(unused)] plan: Arc<Plan> }
+pub struct Evaluator {
+    #[allow(unused)]
+    plan: Arc<Plan>,
+}
 
 impl Evaluator {
     /// An evaluator for `plan`.
-    pub fn new(plan: Arc<Plan>) -> Self { Self { plan } }
+    pub fn new(plan: Arc<Plan>) -> Self {
+        Self { plan }
+    }
     /// Maps one event, given as JSON.
     pub fn evaluate(&mut self, _event: &[u8], _context: &Context) -> Evaluation<'_> {
-        Evaluation { outcome: Outcome::Failed(Reason { code: "x".into(), message: "x".into() }), lane: "", records: Vec::new() }
+        Evaluation {
+            outcome: Outcome::Failed(Reason { code: "x".into(), message: "x".into() }),
+            lane: "",
+            records: Vec::new(),
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 //! No IO, no clock, no threads: whatever the engine needs is handed in, so the same plan and the same event always give
 //! the same bytes. Compiles alone with `--no-default-features`.
 
-pub mod event;
 pub mod evaluate;
+pub mod event;
 pub mod plan;
 pub mod preview;
 pub mod record;

@@ -35,5 +35,12 @@ pub struct Warning {
 
 /// Evaluates one event for showing. `event` is any JSON text; what is not an event comes back as failed.
 pub fn preview(_evaluator: &mut Evaluator, _event: &[u8], _context: &Context, _trace: bool) -> Preview {
-    Preview { outcome: "failed", reason: None, records: vec![], warnings: vec![], revision: String::new(), trace: None }
+    Preview {
+        outcome: "failed",
+        reason: None,
+        records: vec![],
+        warnings: vec![],
+        revision: String::new(),
+        trace: None,
+    }
 }

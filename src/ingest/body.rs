@@ -163,7 +163,8 @@ mod tests {
     async fn a_body_that_breaks_off_is_named() {
         let mut body = stream::iter([Ok(Bytes::from_static(b"{")), Err(PayloadError::Incomplete(None))]);
         let mut share = Budget::new(10).share();
-        let refused = read(&mut body, 10, Code::BatchTooLarge, &Limits::default(), &mut share).await.unwrap_err();
+        let refused =
+            read(&mut body, 10, Code::BatchTooLarge, &Limits::default(), &mut share).await.unwrap_err();
         assert_eq!(refused.code, Code::BodyIncomplete);
     }
 }

@@ -41,7 +41,8 @@ impl Share {
         let before = self.used.fetch_add(bytes, Ordering::Relaxed);
         self.bytes += bytes;
         if before.saturating_add(bytes) > self.bound {
-            let message = "too many bytes are under way at this moment; send again after the time in `Retry-After`";
+            let message =
+                "too many bytes are under way at this moment; send again after the time in `Retry-After`";
             return Err(Complaint::new(Code::Overloaded, message).retry_after(Duration::from_secs(1)));
         }
         Ok(())

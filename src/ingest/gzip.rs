@@ -17,14 +17,16 @@ pub(crate) fn inflate(packed: &[u8], cap: usize, share: &mut Share) -> Result<Ve
     let mut step = vec![0; STEP];
     loop {
         let read = reader.read(&mut step).map_err(|_| {
-            let message = "expected a body in gzip, as `Content-Encoding` says, found something else or only a part";
+            let message =
+                "expected a body in gzip, as `Content-Encoding` says, found something else or only a part";
             Complaint::new(Code::InvalidGzip, message)
         })?;
         if read == 0 {
             return Ok(inflated);
         }
         if inflated.len() + read > cap {
-            let message = format!("expected a body that inflates to at most {cap} bytes; send smaller batches");
+            let message =
+                format!("expected a body that inflates to at most {cap} bytes; send smaller batches");
             return Err(Complaint::new(Code::InflatedTooLarge, message));
         }
         share.grow(read)?;

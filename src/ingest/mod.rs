@@ -11,10 +11,11 @@
 mod answer;
 mod body;
 mod budget;
-mod call;
+
 mod code;
 mod envelope;
 mod gzip;
+mod incoming;
 mod intake;
 mod key;
 mod limit;
@@ -36,7 +37,6 @@ use budget::Budget;
 use std::sync::Arc;
 
 /// Takes Segment calls in. One is shared by all server threads.
-#[derive(Debug)]
 pub struct Ingest {
     clock: Arc<dyn Clock>,
     settings: Arc<LiveSettings>,
@@ -92,7 +92,8 @@ const ENDPOINTS: [(&str, Endpoint); 15] = [
 pub fn configure(ingest: Arc<Ingest>) -> impl FnOnce(&mut ServiceConfig) {
     move |config| {
         for (name, endpoint) in ENDPOINTS {
-            let receive = move |ingest, request, payload| receive::receive(endpoint, ingest, request, payload);
+            let receive =
+                move |ingest, request, payload| receive::receive(endpoint, ingest, request, payload);
             let resource = web::resource(format!("/v1/{name}"))
                 .app_data(web::Data::from(Arc::clone(&ingest)))
                 .route(web::post().to(receive))

@@ -36,7 +36,8 @@ impl ScanError {
         let before = text.as_bytes().get(..self.offset).unwrap_or(text.as_bytes());
         let line = before.iter().filter(|&&b| b == b'\n').count() + 1;
         let start = before.iter().rposition(|&b| b == b'\n').map_or(0, |p| p + 1);
-        let column = before.get(start..).unwrap_or_default().iter().filter(|&&b| b & 0xC0 != 0x80).count() + 1;
+        let column =
+            before.get(start..).unwrap_or_default().iter().filter(|&&b| b & 0xC0 != 0x80).count() + 1;
         (line, column)
     }
 
@@ -56,12 +57,17 @@ impl fmt::Display for ScanError {
 impl Scanner {
     /// Indexes one JSON text.
     pub fn scan<'a>(&'a mut self, text: &'a str) -> Result<Json<'a>, ScanError> {
+        self.scan_within(text, MAX_DEPTH)
+    }
+
+    /// Indexes one JSON text that may nest `max_depth` deep, as one that holds events inside something else.
+    pub fn scan_within<'a>(&'a mut self, text: &'a str, max_depth: usize) -> Result<Json<'a>, ScanError> {
         self.nodes.clear();
         self.open.clear();
         if text.len() > MAX_LENGTH {
             return Err(ScanError { offset: MAX_LENGTH, expected: "a text of at most 1 GiB" });
         }
-        Scan { bytes: text.as_bytes(), nodes: &mut self.nodes, open: &mut self.open }.run()?;
+        Scan { bytes: text.as_bytes(), nodes: &mut self.nodes, open: &mut self.open, max_depth }.run()?;
         Ok(Json { text, nodes: &self.nodes })
     }
 }
@@ -70,6 +76,7 @@ struct Scan<'a> {
     bytes: &'a [u8],
     nodes: &'a mut Vec<Node>,
     open: &'a mut Vec<u32>,
+    max_depth: usize,
 }
 
 impl Scan<'_> {
@@ -170,8 +177,8 @@ impl Scan<'_> {
             self.close(place, inside + 1);
             return Ok(Entered::Empty(inside + 1));
         }
-        if self.open.len() >= MAX_DEPTH {
-            return Err(ScanError { offset: at, expected: "at most 64 levels of nesting" });
+        if self.open.len() >= self.max_depth {
+            return Err(ScanError { offset: at, expected: "fewer levels of nesting" });
         }
         self.open.push(place);
         Ok(Entered::Inside(inside))
@@ -206,7 +213,10 @@ impl Scan<'_> {
                     at = self.escape(at)?;
                 }
                 Some(_) => {
-                    return Err(ScanError { offset: at, expected: "control characters in text to be escaped" });
+                    return Err(ScanError {
+                        offset: at,
+                        expected: "control characters in text to be escaped",
+                    });
                 }
                 None => return Err(ScanError { offset: at, expected: "`\"` at the end of the text" }),
             }
@@ -272,7 +282,10 @@ impl Scan<'_> {
             self.push(start, end, kind, false);
             Ok(end)
         } else {
-            Err(ScanError { offset: start, expected: "a value (`true`, `false` and `null` are the only words)" })
+            Err(ScanError {
+                offset: start,
+                expected: "a value (`true`, `false` and `null` are the only words)",
+            })
         }
     }
 }
@@ -332,11 +345,57 @@ mod tests {
     #[test]
     fn the_edges_of_the_grammar_are_judged_as_serde_json_judges_them() {
         for text in [
-            "", " ", "{}", "[]", "{ }", "[ ]", "[,]", "[1,]", "{,}", "{\"a\":1,}", "{\"a\"}", "{\"a\":}", "{a:1}",
-            "nul", "null", "nulll", "true", "tru", "01", "-", "-0", "-01", "1.", "1.5", ".5", "1e", "1e+", "1e+5",
-            "1E-5", "\"", "\"a", "\"\\", "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"", "\"\\u1234\"", "\"\\ud800\"",
-            "\"tab\there\"", "\"\u{7f}\"", "\"é\"", "{\"a\":[{\"b\":null}]}", "[[[]]]", "[1 2]", "{\"a\":1 \"b\":2}",
-            "1 1", "\u{feff}{}", "{\"a\":1}}", "]", "}", ":", "\n[\t1\r]\n",
+            "",
+            " ",
+            "{}",
+            "[]",
+            "{ }",
+            "[ ]",
+            "[,]",
+            "[1,]",
+            "{,}",
+            "{\"a\":1,}",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{a:1}",
+            "nul",
+            "null",
+            "nulll",
+            "true",
+            "tru",
+            "01",
+            "-",
+            "-0",
+            "-01",
+            "1.",
+            "1.5",
+            ".5",
+            "1e",
+            "1e+",
+            "1e+5",
+            "1E-5",
+            "\"",
+            "\"a",
+            "\"\\",
+            "\"\\x\"",
+            "\"\\u12\"",
+            "\"\\u12g4\"",
+            "\"\\u1234\"",
+            "\"\\ud800\"",
+            "\"tab\there\"",
+            "\"\u{7f}\"",
+            "\"é\"",
+            "{\"a\":[{\"b\":null}]}",
+            "[[[]]]",
+            "[1 2]",
+            "{\"a\":1 \"b\":2}",
+            "1 1",
+            "\u{feff}{}",
+            "{\"a\":1}}",
+            "]",
+            "}",
+            ":",
+            "\n[\t1\r]\n",
         ] {
             agrees(text);
         }
@@ -398,7 +457,9 @@ mod tests {
 
     fn rebuild(json: Json<'_>, at: At) -> serde_json::Value {
         match json.kind(at) {
-            Kind::Object => json.members(at).map(|(k, v)| (json.decoded(k).into_owned(), rebuild(json, v))).collect(),
+            Kind::Object => {
+                json.members(at).map(|(k, v)| (json.decoded(k).into_owned(), rebuild(json, v))).collect()
+            }
             Kind::Array => json.elements(at).map(|v| rebuild(json, v)).collect(),
             Kind::String | Kind::Key => json.decoded(at).into_owned().into(),
             Kind::Number => serde_json::from_str(json.raw(at)).unwrap(),

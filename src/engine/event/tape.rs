@@ -126,7 +126,11 @@ impl<'a> Json<'a> {
     /// Text or a key with its escapes resolved; other values as written.
     pub fn decoded(&self, at: At) -> Cow<'a, str> {
         let node = self.node(at);
-        if node.escaped { Cow::Owned(text::unescape(self.content(at))) } else { Cow::Borrowed(self.content(at)) }
+        if node.escaped {
+            Cow::Owned(text::unescape(self.content(at)))
+        } else {
+            Cow::Borrowed(self.content(at))
+        }
     }
 
     /// The members of an object as (key, value); none for anything else.
@@ -187,14 +191,14 @@ impl<'a> Json<'a> {
                     .members(here)
                     .find(|&(key, value)| key == target || self.holds(value, target))
                     .map(|(key, value)| (Some(key), value)),
-                Kind::Array => self
-                    .elements(here)
-                    .enumerate()
-                    .find(|&(_, value)| self.holds(value, target))
-                    .map(|(index, value)| {
-                        path.push_str(&format!("[{index}]"));
-                        (None, value)
-                    }),
+                Kind::Array => {
+                    self.elements(here).enumerate().find(|&(_, value)| self.holds(value, target)).map(
+                        |(index, value)| {
+                            path.push_str(&format!("[{index}]"));
+                            (None, value)
+                        },
+                    )
+                }
                 _ => None,
             };
             let Some((key, value)) = step else { break };

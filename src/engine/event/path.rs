@@ -97,7 +97,9 @@ fn parse_segments(text: &str) -> Result<Vec<Segment>, String> {
             let end = rest.find(['.', '[', '"']).unwrap_or(rest.len());
             let (key, after) = rest.split_at(end);
             if key.is_empty() || key.contains(']') || key.contains(char::is_whitespace) {
-                return Err(format!("expected a key in the path `{text}`; quote keys that hold blanks or dots: `a.\"b c\"`"));
+                return Err(format!(
+                    "expected a key in the path `{text}`; quote keys that hold blanks or dots: `a.\"b c\"`"
+                ));
             }
             segments.push(Segment::Key(key.into()));
             rest = after;

@@ -36,7 +36,8 @@ impl ScanError {
         let before = text.as_bytes().get(..self.offset).unwrap_or(text.as_bytes());
         let line = before.iter().filter(|&&b| b == b'\n').count() + 1;
         let start = before.iter().rposition(|&b| b == b'\n').map_or(0, |p| p + 1);
-        let column = before.get(start..).unwrap_or_default().iter().filter(|&&b| b & 0xC0 != 0x80).count() + 1;
+        let column =
+            before.get(start..).unwrap_or_default().iter().filter(|&&b| b & 0xC0 != 0x80).count() + 1;
         (line, column)
     }
 
@@ -206,7 +207,10 @@ impl Scan<'_> {
                     at = self.escape(at)?;
                 }
                 Some(_) => {
-                    return Err(ScanError { offset: at, expected: "control characters in text to be escaped" });
+                    return Err(ScanError {
+                        offset: at,
+                        expected: "control characters in text to be escaped",
+                    });
                 }
                 None => return Err(ScanError { offset: at, expected: "`\"` at the end of the text" }),
             }
@@ -272,7 +276,10 @@ impl Scan<'_> {
             self.push(start, end, kind, false);
             Ok(end)
         } else {
-            Err(ScanError { offset: start, expected: "a value (`true`, `false` and `null` are the only words)" })
+            Err(ScanError {
+                offset: start,
+                expected: "a value (`true`, `false` and `null` are the only words)",
+            })
         }
     }
 }
@@ -332,11 +339,57 @@ mod tests {
     #[test]
     fn the_edges_of_the_grammar_are_judged_as_serde_json_judges_them() {
         for text in [
-            "", " ", "{}", "[]", "{ }", "[ ]", "[,]", "[1,]", "{,}", "{\"a\":1,}", "{\"a\"}", "{\"a\":}", "{a:1}",
-            "nul", "null", "nulll", "true", "tru", "01", "-", "-0", "-01", "1.", "1.5", ".5", "1e", "1e+", "1e+5",
-            "1E-5", "\"", "\"a", "\"\\", "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"", "\"\\u1234\"", "\"\\ud800\"",
-            "\"tab\there\"", "\"\u{7f}\"", "\"é\"", "{\"a\":[{\"b\":null}]}", "[[[]]]", "[1 2]", "{\"a\":1 \"b\":2}",
-            "1 1", "\u{feff}{}", "{\"a\":1}}", "]", "}", ":", "\n[\t1\r]\n",
+            "",
+            " ",
+            "{}",
+            "[]",
+            "{ }",
+            "[ ]",
+            "[,]",
+            "[1,]",
+            "{,}",
+            "{\"a\":1,}",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{a:1}",
+            "nul",
+            "null",
+            "nulll",
+            "true",
+            "tru",
+            "01",
+            "-",
+            "-0",
+            "-01",
+            "1.",
+            "1.5",
+            ".5",
+            "1e",
+            "1e+",
+            "1e+5",
+            "1E-5",
+            "\"",
+            "\"a",
+            "\"\\",
+            "\"\\x\"",
+            "\"\\u12\"",
+            "\"\\u12g4\"",
+            "\"\\u1234\"",
+            "\"\\ud800\"",
+            "\"tab\there\"",
+            "\"\u{7f}\"",
+            "\"é\"",
+            "{\"a\":[{\"b\":null}]}",
+            "[[[]]]",
+            "[1 2]",
+            "{\"a\":1 \"b\":2}",
+            "1 1",
+            "\u{feff}{}",
+            "{\"a\":1}}",
+            "]",
+            "}",
+            ":",
+            "\n[\t1\r]\n",
         ] {
             agrees(text);
         }
@@ -398,7 +451,9 @@ mod tests {
 
     fn rebuild(json: Json<'_>, at: At) -> serde_json::Value {
         match json.kind(at) {
-            Kind::Object => json.members(at).map(|(k, v)| (json.decoded(k).into_owned(), rebuild(json, v))).collect(),
+            Kind::Object => {
+                json.members(at).map(|(k, v)| (json.decoded(k).into_owned(), rebuild(json, v))).collect()
+            }
             Kind::Array => json.elements(at).map(|v| rebuild(json, v)).collect(),
             Kind::String | Kind::Key => json.decoded(at).into_owned().into(),
             Kind::Number => serde_json::from_str(json.raw(at)).unwrap(),

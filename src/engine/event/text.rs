@@ -104,7 +104,9 @@ pub fn push_unit(out: &mut Vec<u8>, unit: Unit) {
         Unit::Char('\n') => b'n',
         Unit::Char('\r') => b'r',
         Unit::Char('\t') => b't',
-        Unit::Char(c) if (c as u32) < 0x20 => return out.extend_from_slice(format!("\\u{:04x}", c as u32).as_bytes()),
+        Unit::Char(c) if (c as u32) < 0x20 => {
+            return out.extend_from_slice(format!("\\u{:04x}", c as u32).as_bytes());
+        }
         Unit::Half(half) => return out.extend_from_slice(format!("\\u{half:04x}").as_bytes()),
         Unit::Char(c) => return out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
     };

@@ -32,7 +32,8 @@ fn parse_usual(text: &[u8]) -> Option<i64> {
     };
     let (year, month, day) = (number(0, 4), number(5, 7), number(8, 10));
     let (hour, minute, second, millis) = (number(11, 13), number(14, 16), number(17, 19), number(20, 23));
-    let possible = (1..=12).contains(&month) && (1..=28).contains(&day) && hour < 24 && minute < 60 && second < 60;
+    let possible =
+        (1..=12).contains(&month) && (1..=28).contains(&day) && hour < 24 && minute < 60 && second < 60;
     if !digits_only || !possible {
         // The end of a month and leap seconds are left to the general parser.
         return None;
@@ -42,7 +43,8 @@ fn parse_usual(text: &[u8]) -> Option<i64> {
     let era = years.div_euclid(400);
     let year_of_era = years.rem_euclid(400);
     let day_of_year = (153 * months + 2) / 5 + day - 1;
-    let days = era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468;
+    let days =
+        era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468;
     Some(((days * 24 + hour) * 60 + minute) * 60_000 + second * 1000 + millis)
 }
 
@@ -157,7 +159,15 @@ mod tests {
         ] {
             assert_eq!(parse_iso(text), Some(millis), "{text}");
         }
-        for bad in ["", "yesterday", "2026-02-30", "2026-13-01T00:00:00.000Z", "01-Mar-1990", "1768851392", "20260119"] {
+        for bad in [
+            "",
+            "yesterday",
+            "2026-02-30",
+            "2026-13-01T00:00:00.000Z",
+            "01-Mar-1990",
+            "1768851392",
+            "20260119",
+        ] {
             assert_eq!(parse_iso(bad), None, "{bad}");
         }
     }
@@ -167,7 +177,10 @@ mod tests {
         let received = "2026-01-01T00:00:10.000Z";
         for (text, seconds) in [
             // Corrected by Segment already.
-            (r#"{"originalTimestamp":"2020-01-01T00:00:00Z","timestamp":"2026-01-01T00:00:05Z","sentAt":"2020-01-01T00:00:00Z"}"#, 5),
+            (
+                r#"{"originalTimestamp":"2020-01-01T00:00:00Z","timestamp":"2026-01-01T00:00:05Z","sentAt":"2020-01-01T00:00:00Z"}"#,
+                5,
+            ),
             // Corrected here: sent 3 s after it happened, received at 10.
             (r#"{"timestamp":"2020-01-01T00:00:00Z","sentAt":"2020-01-01T00:00:03Z"}"#, 7),
             (r#"{"originalTimestamp":"2020-01-01T00:00:00Z","sentAt":"2020-01-01T00:00:03Z"}"#, 7),

@@ -2,7 +2,7 @@
 //!
 //! A set with an error is never published: the last good plan keeps running and [`LiveRules::problem`] says why.
 
-use crate::engine::trace::Diagnostics;
+use crate::engine::Diagnostics;
 use crate::engine::{Plan, RuleFiles};
 use crate::settings::Settings;
 use arc_swap::{ArcSwap, ArcSwapOption};

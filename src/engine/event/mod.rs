@@ -4,6 +4,7 @@
 //! every call may have. Source of the members: <https://segment.com/docs/connections/spec/common/>, read 2026-11.
 //! Deliberately no opinion on what a call must have; that is what rules say.
 
+pub mod batch;
 pub mod kind;
 pub mod path;
 pub mod scan;

@@ -6,6 +6,7 @@
 
 use super::text;
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// What kind of value an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -115,12 +116,17 @@ impl<'a> Json<'a> {
     /// The value as JSON, quotes included, exactly as received.
     #[inline]
     pub fn raw(&self, at: At) -> &'a str {
+        self.text.get(self.range(at)).unwrap_or_default()
+    }
+
+    /// Where the value stands in the text, in bytes, quotes included.
+    #[inline]
+    pub fn range(&self, at: At) -> Range<usize> {
         let node = self.node(at);
-        let (start, end) = match node.kind {
-            Kind::String | Kind::Key => (node.start as usize - 1, node.end as usize + 1),
-            _ => (node.start as usize, node.end as usize),
-        };
-        self.text.get(start..end).unwrap_or_default()
+        match node.kind {
+            Kind::String | Kind::Key => (node.start as usize).saturating_sub(1)..node.end as usize + 1,
+            _ => node.start as usize..node.end as usize,
+        }
     }
 
     /// Text or a key with its escapes resolved; other values as written.

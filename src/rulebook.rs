@@ -2,7 +2,7 @@
 //!
 //! A set with an error is never published: the last good plan keeps running and [`LiveRules::problem`] says why.
 
-use crate::engine::trace::Diagnostics;
+use crate::engine::Diagnostics;
 use crate::engine::{Plan, RuleFiles};
 use crate::settings::Settings;
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -43,7 +43,9 @@ fn read_directory(directory: &Path, prefix: &str, files: &mut RuleFiles) -> std:
 fn read_embedded(directory: &Dir<'_>, files: &mut RuleFiles) {
     for file in directory.files() {
         let name = file.path().to_string_lossy().replace('\\', "/");
-        if let (true, Some(text)) = (name.ends_with(".yaml") && !name.starts_with("tests/"), file.contents_utf8()) {
+        if let (true, Some(text)) =
+            (name.ends_with(".yaml") && !name.starts_with("tests/"), file.contents_utf8())
+        {
             files.insert(name, text.to_owned());
         }
     }

@@ -18,7 +18,12 @@ pub struct Digest([u8; 32]);
 impl Digest {
     /// Hashes `text`.
     pub fn of(text: &str) -> Self {
-        Self(sha2::Sha256::digest(text.as_bytes()).into())
+        Self::of_bytes(text.as_bytes())
+    }
+
+    /// Hashes `bytes`.
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        Self(sha2::Sha256::digest(bytes).into())
     }
 
     /// Hashes `text` for one purpose, so that the digest says nothing of the one made for another.

@@ -29,7 +29,7 @@ pub use password::{Password, PasswordProblem};
 pub use permission::Permission;
 pub use preview::{Candidate, PreviewOutcome, Sample, split_events};
 pub use reason::{Remedy, remedy};
-pub use session::{IDLE_LIMIT, Session, TOTAL_LIMIT};
+pub use session::{IDLE_LIMIT, Session, SessionCookie, TOTAL_LIMIT};
 pub use settings::{
     Check, Difference, Environment, Field, FieldProblem, Input, Revision, SaveOutcome, SavedBy, SecretInput,
     SettingsView, load as load_settings,

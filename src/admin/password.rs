@@ -122,8 +122,8 @@ impl Passwords {
         let candidate = candidate.to_owned();
         self.in_turn(move || {
             let known = stored.is_some();
-            let right = argon2().verify_password(candidate.as_bytes(), &stored.unwrap_or(decoy)).is_ok();
-            right && known
+            let stored = stored.unwrap_or(decoy);
+            argon2().verify_password(candidate.as_bytes(), stored.as_str()).is_ok() && known
         })
         .await
     }

@@ -74,6 +74,11 @@ impl Field {
         }
     }
 
+    /// Whether it is write-only.
+    pub fn is_secret(self) -> bool {
+        matches!(self, Self::AccountToken | Self::Passcode | Self::WriteKey)
+    }
+
     /// The secret it holds, if it is a secret and set.
     pub fn secret_in(self, settings: &Settings) -> Option<&Secret> {
         match self {

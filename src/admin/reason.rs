@@ -13,4 +13,6 @@ pub struct Remedy {
 }
 
 /// Looks a code up.
-pub fn remedy(_code: &str) -> Option<Remedy> { None }
+pub fn remedy(_code: &str) -> Option<Remedy> {
+    None
+}

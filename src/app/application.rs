@@ -1,12 +1,12 @@
 //! Opening everything in order, serving, and closing it in order.
 
+use super::App;
 use super::guard;
 use super::metric;
 use super::operation::Operations;
 use super::option::{Options, Storage};
 use super::server::{self, DRAIN_TIME};
 use super::stop::{self, Stopper, Stopping};
-use super::App;
 use crate::admin::{Admin, AdminError, FirstStart, Ground, StartError, load_settings};
 use crate::delivery::DeliveryStatus;
 use crate::ingest::{Ingest, IngestMetrics};

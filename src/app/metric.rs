@@ -13,7 +13,11 @@ use std::fmt;
 /// Everything `/metrics` shows.
 pub(super) fn registry(app: &App, ingest: &IngestMetrics) -> Registry {
     let mut registry = Registry::default();
-    registry.register("tapline_build", "The running program", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
+    registry.register(
+        "tapline_build",
+        "The running program",
+        Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]),
+    );
     ingest.register(&mut registry);
     registry.register_collector(Box::new(Rooms(app.clone())));
     registry
@@ -33,13 +37,21 @@ impl Collector for Rooms {
         let counts = self.0.journal.counts();
         let accepted = "Events stored since the data directory was made, duplicates not counted";
         counter(&mut encoder, "tapline_events_accepted", accepted, counts.accepted)?;
-        ended(&mut encoder, [
-            ("delivered", counts.delivered),
-            ("filtered", counts.filtered),
-            ("failed", counts.failed),
-            ("dead", counts.dead),
-        ])?;
-        gauge(&mut encoder, "tapline_events_pending", "Events that have not ended yet", counts.pending as f64)?;
+        ended(
+            &mut encoder,
+            [
+                ("delivered", counts.delivered),
+                ("filtered", counts.filtered),
+                ("failed", counts.failed),
+                ("dead", counts.dead),
+            ],
+        )?;
+        gauge(
+            &mut encoder,
+            "tapline_events_pending",
+            "Events that have not ended yet",
+            counts.pending as f64,
+        )?;
         let writable = f64::from(u8::from(self.0.journal.broken().is_none()));
         gauge(&mut encoder, "tapline_journal_writable", "Whether the journal can write", writable)?;
         let paused = f64::from(u8::from(self.0.delivery.pause().is_some()));
@@ -48,8 +60,10 @@ impl Collector for Rooms {
         let help = "Whether the newest rules are the ones in force";
         gauge(&mut encoder, "tapline_config_last_reload_successful", help, reloaded)?;
         let plan = self.0.rules.plan();
-        let info = Info::new(vec![("pack", plan.pack().to_owned()), ("revision", plan.revision().to_owned())]);
-        let described = encoder.encode_descriptor("tapline_rules", "The rules in force", None, info.metric_type())?;
+        let info =
+            Info::new(vec![("pack", plan.pack().to_owned()), ("revision", plan.revision().to_owned())]);
+        let described =
+            encoder.encode_descriptor("tapline_rules", "The rules in force", None, info.metric_type())?;
         info.encode(described)
     }
 }

@@ -74,7 +74,8 @@ async fn ready(operations: Data<Operations>) -> HttpResponse {
     let ready = problems.is_empty();
     let rules_problem = app.rules.problem().is_some();
     if rules_problem {
-        let message = "the newest rules hold errors and the last good ones are in force; run `tapline check`".into();
+        let message =
+            "the newest rules hold errors and the last good ones are in force; run `tapline check`".into();
         problems.push(Problem { code: "rules_invalid", message });
     }
     let pause = app.delivery.pause();

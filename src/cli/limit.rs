@@ -1,13 +1,12 @@
 //! Flags about how much ingest takes.
 
 use crate::ingest::Limits;
-use anyhow::ensure;
 use std::time::Duration;
 
 /// Bounds on what a sender may send; the defaults are Segment's own where it has them.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Limits")]
-pub struct LimitArgs {
+pub(super) struct LimitArgs {
     /// Bytes of one call
     #[arg(long, env = "TAPLINE_MAX_EVENT_BYTES", value_name = "BYTES", default_value_t = Limits::default().event_bytes)]
     max_event_bytes: usize,
@@ -30,22 +29,24 @@ pub struct LimitArgs {
 
 impl LimitArgs {
     /// The limits, if they fit together.
-    pub fn limits(&self) -> anyhow::Result<Limits> {
-        ensure!(self.max_event_bytes > 0 && self.max_batch_events > 0, "expected limits above zero");
-        ensure!(
-            self.max_batch_bytes >= self.max_event_bytes && self.max_inflated_bytes >= self.max_batch_bytes,
-            "expected --max-event-bytes ≤ --max-batch-bytes ≤ --max-inflated-bytes, found {}, {} and {}",
-            self.max_event_bytes,
-            self.max_batch_bytes,
-            self.max_inflated_bytes
-        );
-        // The largest request alone: its packed body, its inflated body, and the batch's shared parts repeated.
+    pub(super) fn limits(&self) -> Result<Limits, String> {
+        if self.max_event_bytes == 0 || self.max_batch_events == 0 {
+            return Err("expected --max-event-bytes and --max-batch-events to be above zero".to_owned());
+        }
+        if self.max_batch_bytes < self.max_event_bytes || self.max_inflated_bytes < self.max_batch_bytes {
+            return Err(format!(
+                "expected --max-event-bytes ≤ --max-batch-bytes ≤ --max-inflated-bytes, found {}, {} and {}",
+                self.max_event_bytes, self.max_batch_bytes, self.max_inflated_bytes
+            ));
+        }
+        // The largest request alone: its body as it came, inflated, and its events with the batch's shared parts.
         let largest = self.max_inflated_bytes.saturating_mul(3);
-        ensure!(
-            self.max_in_flight_bytes >= largest,
-            "expected --max-in-flight-bytes to be at least three times --max-inflated-bytes ({largest}), found {}",
-            self.max_in_flight_bytes
-        );
+        if self.max_in_flight_bytes < largest {
+            return Err(format!(
+                "expected --max-in-flight-bytes to be at least three times --max-inflated-bytes ({largest}), found {}",
+                self.max_in_flight_bytes
+            ));
+        }
         let defaults = Limits::default();
         let body_deadline = Duration::from_secs(self.body_timeout);
         Ok(Limits {
@@ -71,7 +72,7 @@ mod tests {
         limits: LimitArgs,
     }
 
-    fn limits(flags: &[&str]) -> anyhow::Result<Limits> {
+    fn limits(flags: &[&str]) -> Result<Limits, String> {
         Flags::try_parse_from([&["flags"], flags].concat()).unwrap().limits.limits()
     }
 

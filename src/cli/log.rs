@@ -1,12 +1,12 @@
 //! Flags about what the process says about itself.
 
+use super::Failure;
 use crate::telemetry::{self, Format};
-use anyhow::Context;
 
 /// What is logged, and how.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Log")]
-pub struct LogArgs {
+pub(super) struct LogArgs {
     /// What to log: a level, or levels by module as `info,tapline::ingest=debug`
     #[arg(long, env = "TAPLINE_LOG", value_name = "FILTER", default_value = "info")]
     log: String,
@@ -17,8 +17,10 @@ pub struct LogArgs {
 
 impl LogArgs {
     /// Starts logging.
-    pub fn start(&self) -> anyhow::Result<()> {
-        telemetry::start(&self.log, self.log_format)
-            .with_context(|| format!("expected --log to be a level like `info` or `debug`, found `{}`", self.log))
+    pub(super) fn start(&self) -> Result<(), Failure> {
+        telemetry::start(&self.log, self.log_format).map_err(|error| {
+            let expected = "expected --log to be a level like `info`, or levels by module";
+            Failure::CouldNotRun(format!("{expected}, found `{}`: {error}", self.log))
+        })
     }
 }

@@ -3,30 +3,24 @@
 //! Data goes to stdout, talk to stderr. Exit codes: 0 fine, 1 found problems, 2 wrong usage or could not run.
 //! Whatever a flag sets a variable `TAPLINE_…` sets too; the flag wins.
 
+pub mod check;
 mod limit;
 mod log;
-mod rule;
+pub mod preview;
+mod rules;
 mod serve;
 mod simulator;
 
-pub use rule::RuleArgs;
+pub use rules::RulesArgs;
 
+use crate::engine::Diagnostics;
 use clap::{Parser, Subcommand};
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
-
-/// How a verb ended, when it could run at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
-    /// Nothing to complain about.
-    Fine,
-    /// It did its work and found problems.
-    Problems,
-}
 
 /// A self-hosted Segment to CleverTap destination.
 #[derive(Debug, Parser)]
-#[command(name = "tapline", version, args_conflicts_with_subcommands = true)]
+#[command(name = "tapline", version, disable_help_subcommand = true, args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -39,43 +33,63 @@ struct Cli {
 enum Verb {
     /// Take Segment calls in, deliver them to CleverTap, show every step in the console [the default]
     Serve(serve::Args),
-    /// Stand in for CleverTap's API: its limits, its codes, and faults on request
+    Preview(preview::Args),
+    Check(check::Args),
     Simulator(simulator::Args),
 }
 
-/// Runs the command line of this process.
+/// Why a verb did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The rules hold problems.
+    #[error("{0}")]
+    FoundProblems(Diagnostics),
+    /// Something the verb needs is not to be had.
+    #[error("{0}")]
+    CouldNotRun(String),
+    /// Reading or writing failed.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+/// Reads the arguments, runs the verb and says how it went.
 pub fn run() -> ExitCode {
-    // clap answers wrong usage with 2 and help with 0, as it should be.
-    let cli = Cli::parse();
-    let ended = match cli.verb {
-        None => serve::run(cli.serve),
-        Some(Verb::Serve(args)) => serve::run(args),
-        Some(Verb::Simulator(args)) => simulator::run(args),
-    };
-    match ended {
-        Ok(Exit::Fine) => ExitCode::SUCCESS,
-        Ok(Exit::Problems) => ExitCode::from(1),
-        // Whoever reads our output has read enough, as `head` does.
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
         Err(error) => {
-            say(&format!("error: {error:#}"));
-            ExitCode::from(2)
+            // Help and version are answers, not mistakes.
+            let code = if error.use_stderr() { 2 } else { 0 };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let done = match cli.verb {
+        None => serve::run(&cli.serve),
+        Some(Verb::Serve(args)) => serve::run(&args),
+        Some(Verb::Preview(args)) => preview::run(&args, &mut out),
+        Some(Verb::Check(args)) => check::run(&args, &mut out),
+        Some(Verb::Simulator(args)) => simulator::run(&args),
+    };
+    match done.and_then(|()| Ok(out.flush()?)) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads us has read enough, as `head` does.
+        Err(Failure::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = out.flush();
+            say(&failure.to_string());
+            match failure {
+                Failure::FoundProblems(_) => ExitCode::from(1),
+                Failure::CouldNotRun(_) | Failure::Io(_) => ExitCode::from(2),
+            }
         }
     }
 }
 
 /// Says something to the person at the terminal.
 fn say(text: &str) {
-    use io::Write;
     // There is nobody left to tell that stderr is closed.
     let _ = writeln!(io::stderr(), "{text}");
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<io::Error>())
-        .any(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 #[cfg(test)]
@@ -101,17 +115,11 @@ mod tests {
     fn every_flag_has_its_variable() {
         let command = Cli::command();
         for verb in command.get_subcommands() {
-            for flag in verb.get_arguments().filter(|flag| !matches!(flag.get_id().as_str(), "help" | "version")) {
+            let flags = verb.get_arguments().filter(|flag| !flag.is_positional());
+            for flag in flags.filter(|flag| !matches!(flag.get_id().as_str(), "help" | "version")) {
                 let variable = flag.get_env().and_then(|name| name.to_str()).unwrap_or_default();
                 assert!(variable.starts_with("TAPLINE_"), "{} {}", verb.get_name(), flag.get_id());
             }
         }
-    }
-
-    #[test]
-    fn a_closed_pipe_is_no_failure() {
-        let closed = anyhow::Error::from(io::Error::from(io::ErrorKind::BrokenPipe)).context("writing");
-        assert!(is_broken_pipe(&closed));
-        assert!(!is_broken_pipe(&anyhow::anyhow!("something else")));
     }
 }

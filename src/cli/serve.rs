@@ -2,12 +2,10 @@
 
 use super::limit::LimitArgs;
 use super::log::LogArgs;
-use super::rule::RuleArgs;
-use super::{Exit, say};
+use super::{Failure, RulesArgs, say};
 use crate::admin::{Environment, FirstStart};
 use crate::app::{Application, Options};
 use crate::rulebook::LiveRules;
-use anyhow::{Context, anyhow};
 use std::io::IsTerminal;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -18,13 +16,15 @@ const LAST_WAIT: Duration = Duration::from_secs(1);
 
 /// Flags of the server.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = "Variables that set what the console's Settings page sets, and win over it: TAPLINE_ACCOUNT_ID, \
+#[command(
+    after_help = "Variables that set what the console's Settings page sets, and win over it: TAPLINE_ACCOUNT_ID, \
                         TAPLINE_TOKEN, TAPLINE_PASSCODE, TAPLINE_REGION, TAPLINE_CLEVERTAP_URL, TAPLINE_WRITE_KEY, \
-                        TAPLINE_ADMIN_PASSWORD, TAPLINE_API_TOKEN")]
-pub struct Args {
+                        TAPLINE_ADMIN_PASSWORD, TAPLINE_API_TOKEN"
+)]
+pub(super) struct Args {
     /// Address and port to listen on; beyond this machine only once there is an account
     #[arg(long, env = "TAPLINE_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = parse_address)]
-    pub listen: SocketAddr,
+    pub(super) listen: SocketAddr,
     /// The data directory
     #[arg(long, env = "TAPLINE_DATA", value_name = "DIR", default_value = "./tapline-data")]
     data: PathBuf,
@@ -35,7 +35,7 @@ pub struct Args {
     #[arg(long, env = "TAPLINE_PRINT_SETUP_LINK")]
     print_setup_link: bool,
     #[command(flatten)]
-    rules: RuleArgs,
+    rules: RulesArgs,
     #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
@@ -43,35 +43,36 @@ pub struct Args {
 }
 
 /// Serves until told to stop.
-pub fn run(args: Args) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
     args.log.start()?;
-    let options = options(&args, |name| std::env::var(name).ok())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("can not start threads")?;
+    let options = options(args, |name| std::env::var(name).ok())?;
+    let runtime = tokio::runtime::Runtime::new()?;
     let ended = runtime.block_on(async {
-        let application = Application::build(options).await?;
-        say(&greeting(&application, &args));
-        application.run_until_stopped().await.map_err(anyhow::Error::from)
+        let application = Application::build(options).await.map_err(could_not_run)?;
+        say(&greeting(&application, args));
+        application.run_until_stopped().await.map_err(could_not_run)
     });
     runtime.shutdown_timeout(LAST_WAIT);
-    ended.map(|()| Exit::Fine)
+    ended
 }
 
-fn options(args: &Args, variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<Options> {
+fn could_not_run(error: impl std::error::Error) -> Failure {
+    Failure::CouldNotRun(error.to_string())
+}
+
+fn options(args: &Args, variable: impl Fn(&str) -> Option<String>) -> Result<Options, Failure> {
     let environment = Environment::read(|name| match name {
-        // The flag stands for the variable, which clap has read already.
+        // The flag stands for the variable, which has been read already.
         "TAPLINE_PACK" => args.rules.pack.clone(),
         name => variable(name),
     })
-    .map_err(|problems| anyhow!("{}", problems.join("; ")))?;
+    .map_err(|problems| Failure::CouldNotRun(problems.join("\n")))?;
     Ok(Options {
         listen: args.listen,
         data: args.data.clone(),
         rules: args.rules.rules.clone(),
         environment: environment.with_options(args.rules.options()),
-        limits: args.limits.limits()?,
+        limits: args.limits.limits().map_err(Failure::CouldNotRun)?,
         stop_grace: Duration::from_secs(args.stop_grace),
         ..Options::default()
     })
@@ -95,7 +96,10 @@ fn greeting(application: &Application, args: &Args) -> String {
             lines.push(format!("Create the first account: {base}/setup#{token}"));
         } else {
             // The token belongs on a terminal, and what is no terminal is often a log.
-            lines.push(format!("Create the first account: {base}/setup, with the token in `{}`", file.display()));
+            lines.push(format!(
+                "Create the first account: {base}/setup, with the token in `{}`",
+                file.display()
+            ));
         }
     }
     lines.join("\n")
@@ -103,11 +107,12 @@ fn greeting(application: &Application, args: &Args) -> String {
 
 fn rules_line(rules: &LiveRules, directory: &Path) -> String {
     let plan = rules.plan();
-    let source = if directory.is_dir() { directory.display().to_string() } else { "inside the program".to_owned() };
+    let source =
+        if directory.is_dir() { directory.display().to_string() } else { "inside the program".to_owned() };
     format!("{source}, pack {}, revision {}", plan.pack(), plan.revision())
 }
 
-fn parse_address(text: &str) -> Result<SocketAddr, String> {
+pub(super) fn parse_address(text: &str) -> Result<SocketAddr, String> {
     let expected = || format!("expected an address and a port, as `127.0.0.1:8080`, found `{text}`");
     text.to_socket_addrs().map_err(|_| expected())?.next().ok_or_else(expected)
 }

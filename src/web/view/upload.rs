@@ -27,7 +27,8 @@ impl EndView {
             None => (end.and_then(|end| end.code.clone()), end.and_then(|end| end.message.clone())),
         };
         let explained = code.as_deref().and_then(remedy);
-        let sentence = message.map(|message| sentence(&message)).or(explained.map(|known| known.meaning.to_owned()));
+        let sentence =
+            message.map(|message| sentence(&message)).or(explained.map(|known| known.meaning.to_owned()));
         let sentence = sentence.unwrap_or_else(|| {
             match event.stage {
                 Stage::Delivered => "CleverTap took every record of this event.",

@@ -1,1 +1,3 @@
 
+/// The journal and the small tables.
+mod journal;

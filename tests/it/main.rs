@@ -3,3 +3,5 @@
 
 /// Events and what they become, as data.
 mod golden;
+/// The journal and the small tables.
+mod journal;

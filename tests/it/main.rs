@@ -1,6 +1,13 @@
-//! The integration tests, in one binary because linking several takes longer than running them.
+//! The one integration binary: everything that needs more than one room.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-/// The tracking API.
+/// What is said of rules that are wrong, as data.
+mod diagnostics;
+/// Events and what they become, as data.
+mod golden;
+/// The tracking API over real connections.
 mod ingest;
+/// What holds for every event, however odd.
+mod properties;
 /// What tests stand on.
 mod support;

@@ -7,6 +7,8 @@ mod diagnostics;
 mod golden;
 /// The tracking API over real connections.
 mod ingest;
+/// The journal and the small tables.
+mod journal;
 /// What holds for every event, however odd.
 mod properties;
 /// What tests stand on.

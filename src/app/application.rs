@@ -4,13 +4,14 @@ use super::App;
 use super::guard;
 use super::metric;
 use super::operation::Operations;
-use super::option::{Options, Storage};
+use super::option::Options;
 use super::server::{self, DRAIN_TIME};
 use super::stop::{self, Stopper, Stopping};
+use super::storage::{Closer, Opened};
 use crate::admin::{Admin, AdminError, FirstStart, Ground, StartError, load_settings};
 use crate::delivery::DeliveryStatus;
 use crate::ingest::{Ingest, IngestMetrics};
-use crate::journal::{Journal, JournalError, Store};
+use crate::journal::{Journal, JournalError};
 use crate::rulebook::{LiveRules, Problem};
 use crate::settings::LiveSettings;
 use actix_web::dev::Server;
@@ -32,6 +33,7 @@ pub struct Application {
     stopping: Stopping,
     stopper: Stopper,
     stop_grace: Duration,
+    closer: Closer,
 }
 
 /// Why an application could not be built.
@@ -93,7 +95,7 @@ pub enum RunError {
 impl Application {
     /// Opens journal, tables, settings and rules, and binds the listener. Needs a running tokio.
     pub async fn build(options: Options) -> Result<Self, BuildError> {
-        let (journal, store) = open_storage(&options)?;
+        let Opened { journal, store, closer } = Opened::open(options.storage, options.data.clone()).await?;
         let environment = Arc::new(options.environment);
         let (settings, origins) = load_settings(&*store, &environment)?;
         let rules = Arc::new(LiveRules::open(options.rules, &settings)?);
@@ -132,7 +134,7 @@ impl Application {
             .map_err(refused)?;
         let stopper = Stopper::new();
         let stop_grace = options.stop_grace;
-        Ok(Self { app, address, server, first_start, stopping, stopper, stop_grace })
+        Ok(Self { app, address, server, first_start, stopping, stopper, stop_grace, closer })
     }
 
     /// The address bound, with its real port.
@@ -174,31 +176,23 @@ impl Application {
         if ended.is_ok() {
             tokio::time::sleep(self.stop_grace).await;
         }
-        let drained = tokio::time::timeout(DRAIN_TIME + HEALTH_INTERVAL, async {
+        let draining = tokio::time::timeout(DRAIN_TIME + HEALTH_INTERVAL, async {
             handle.stop(true).await;
             flatten(server.await)
         });
-        tokio::select! {
-            drained = drained => match drained {
-                Ok(drained) => drained?,
-                Err(_) => tracing::warn!("requests under way were cut, because they took too long"),
-            },
+        let drained = tokio::select! {
+            drained = draining => drained.unwrap_or_else(|_| {
+                tracing::warn!("requests under way were cut, because they took too long");
+                Ok(())
+            }),
             // Whoever asks twice does not want to wait. What was answered is durable either way.
-            _ = stop::signalled() => tracing::warn!("stopped at once on a second signal"),
-        }
-        ended
-    }
-}
-
-fn open_storage(options: &Options) -> Result<(Arc<dyn Journal>, Arc<dyn Store>), BuildError> {
-    std::fs::create_dir_all(&options.data)
-        .map_err(|error| BuildError::Data { directory: options.data.clone(), error })?;
-    match &options.storage {
-        Storage::Given { journal, store } => Ok((Arc::clone(journal), Arc::clone(store))),
-        Storage::Directory => Ok((
-            Arc::new(crate::journal::memory::MemoryJournal::new()),
-            Arc::new(crate::journal::memory::MemoryStore::default()),
-        )),
+            _ = stop::signalled() => {
+                tracing::warn!("stopped at once on a second signal");
+                Ok(())
+            }
+        };
+        self.closer.close().await;
+        ended.and(drained)
     }
 }
 

@@ -11,6 +11,7 @@ mod operation;
 mod option;
 mod server;
 mod stop;
+mod storage;
 
 pub use application::{Application, BuildError, RunError};
 pub use option::{Options, Storage};

@@ -7,3 +7,5 @@ mod diagnostics;
 mod golden;
 /// What holds for every event, however odd.
 mod properties;
+/// Walls, homes, sizes, and the truth of READMEs.
+mod tidy;

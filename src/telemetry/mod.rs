@@ -3,7 +3,6 @@
 //! Invariant: no line holds an event, a record, a key or a passcode. Handlers log codes, counts and durations.
 //! Deliberately no network: nothing is sent anywhere.
 
-use clap::ValueEnum;
 use std::io::IsTerminal;
 use std::panic::PanicHookInfo;
 use tracing_subscriber::EnvFilter;
@@ -13,7 +12,7 @@ use tracing_subscriber::filter::ParseError;
 const QUIET: &str = "actix_http=off,actix_server=warn,actix_web=warn,hyper_util=warn,reqwest=warn,sled=warn";
 
 /// The form of a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
     /// For people.
     #[default]

@@ -13,3 +13,5 @@ mod journal;
 mod properties;
 /// What tests stand on.
 mod support;
+/// Walls, homes, sizes, and the truth of READMEs.
+mod tidy;

@@ -27,7 +27,7 @@ pub use digest::{Digest, random_text};
 pub use overview::{Overview, Share};
 pub use password::{Password, PasswordProblem};
 pub use permission::Permission;
-pub use preview::{Candidate, PreviewOutcome, Sample, split_events};
+pub use preview::{Candidate, MOST_EVENTS, PreviewOutcome, Sample};
 pub use reason::{Remedy, remedy};
 pub use session::{IDLE_LIMIT, Session, SessionCookie, TOTAL_LIMIT};
 pub use settings::{

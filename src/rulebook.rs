@@ -14,13 +14,19 @@ static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/rules");
 
 /// The files of the directory, or the embedded ones where it does not exist.
 pub fn load_files(directory: &Path) -> std::io::Result<RuleFiles> {
-    let mut files = RuleFiles::new();
-    if directory.is_dir() {
-        read_directory(directory, "", &mut files)?;
-    } else {
-        read_embedded(&EMBEDDED, &mut files);
+    if !directory.is_dir() {
+        return Ok(embedded_files());
     }
+    let mut files = RuleFiles::new();
+    read_directory(directory, "", &mut files)?;
     Ok(files)
+}
+
+/// The files inside the binary.
+pub fn embedded_files() -> RuleFiles {
+    let mut files = RuleFiles::new();
+    read_embedded(&EMBEDDED, &mut files);
+    files
 }
 
 fn read_directory(directory: &Path, prefix: &str, files: &mut RuleFiles) -> std::io::Result<()> {

@@ -90,9 +90,15 @@ impl<T: Tracer> Run<'_, '_, T> {
         self.records.push(Span { kind: template.kind, address, start, end: self.out.len() });
     }
 
+    /// Notes that a record lacks its address or one of its fields, at the first thing in the event that it is made of.
+    #[cold]
     fn incomplete(&mut self, template: &RecordTemplate) {
         let target = self.plan.kind_name(template.kind);
-        self.note(Note { code: WarningCode::RecordIncomplete, at: At::ROOT, target });
+        let alternatives = template.fields.iter().flat_map(|field| &field.value.alternatives);
+        let found =
+            alternatives.map(|alternative| self.start(&alternative.from)).find(|value| !value.is_missing());
+        let at = found.map_or(At::ROOT, |value| value.at());
+        self.note(Note { code: WarningCode::RecordIncomplete, at, target });
     }
 
     #[inline]

@@ -185,7 +185,7 @@ fn from_text(call: &Call<'_>, from: &From, at: At) -> String {
             });
             paths.collect::<Vec<_>>().join(", ")
         }
-        From::Constant(_) => String::new(),
+        From::Text(_) | From::Constant(_) => String::new(),
         From::Origin(_) | From::Each(..) => call.json.path_of(at),
     }
 }

@@ -92,9 +92,11 @@ impl<T: Tracer> Run<'_, '_, T> {
         value
     }
 
-    fn start(&self, from: &From) -> Value {
+    /// What a value starts from.
+    pub(super) fn start(&self, from: &From) -> Value {
         match from {
             From::Origin(origin) => self.origin(origin),
+            From::Text(text) => Value::Text(text.clone(), At::ROOT),
             From::Constant(json) => Value::Json(json.clone(), At::ROOT),
             From::Template(parts) => self.template(parts),
             From::Each(origin, _) => match self.origin(origin) {

@@ -144,7 +144,9 @@ impl Note {
             WarningCode::ItemLimit => format!("left out: CleverTap takes {} items", limit::ITEMS),
             WarningCode::ItemDropped => format!("left out of `{target}`: expected an object, found {kind}"),
             WarningCode::RecordIncomplete => {
-                format!("the {target} record was left out: it lacks what it can not be sent without")
+                format!(
+                    "the {target} record was left out: its address or one of its fields is missing or unknown"
+                )
             }
         }
     }

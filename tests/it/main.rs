@@ -1,1 +1,11 @@
+//! The one integration binary: everything that needs more than one room.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+/// What is said of rules that are wrong, as data.
+mod diagnostics;
+/// Events and what they become, as data.
+mod golden;
+/// What holds for every event, however odd.
+mod properties;
+/// Walls, homes, sizes, and the truth of READMEs.
+mod tidy;

@@ -116,6 +116,7 @@ pub struct Call<'a> {
     pub json: Json<'a>,
     /// 0 where a member is absent: the root is no member.
     members: [u32; MEMBERS],
+    kind: Option<CallKind>,
 }
 
 impl<'a> Call<'a> {
@@ -132,7 +133,9 @@ impl<'a> Call<'a> {
                 *place = value.0;
             }
         }
-        Self { json, members }
+        let mut call = Self { json, members, kind: None };
+        call.kind = call.find_kind();
+        call
     }
 
     /// The value of a member, null or not.
@@ -147,6 +150,10 @@ impl<'a> Call<'a> {
     /// The kind of call, if it names one that Segment has.
     #[inline]
     pub fn kind(&self) -> Option<CallKind> {
+        self.kind
+    }
+
+    fn find_kind(&self) -> Option<CallKind> {
         let at = self.member(Member::Type)?;
         match self.json.kind(at) {
             Kind::String => CallKind::parse(&self.json.decoded(at)),

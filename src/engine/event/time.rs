@@ -13,10 +13,21 @@ pub fn parse_iso(text: &str) -> Option<i64> {
     parse_usual(text.as_bytes()).or_else(|| parse_any(text.trim()))
 }
 
-/// `YYYY-MM-DDTHH:MM:SS.mmmZ`, the form nearly every SDK sends, without the cost of a general parser.
+/// `YYYY-MM-DDTHH:MM:SS.mmmZ` and `YYYY-MM-DD`, which nearly every SDK sends, without the cost of a general parser.
 #[inline]
 fn parse_usual(text: &[u8]) -> Option<i64> {
-    let text: &[u8; 24] = text.try_into().ok()?;
+    const MIDNIGHT: &[u8; 14] = b"T00:00:00.000Z";
+    let mut whole = [0; 24];
+    match text.len() {
+        24 => whole.copy_from_slice(text),
+        10 => {
+            let (date, time) = whole.split_at_mut(10);
+            date.copy_from_slice(text);
+            time.copy_from_slice(MIDNIGHT);
+        }
+        _ => return None,
+    }
+    let text = &whole;
     let form = text[4] == b'-' && text[7] == b'-' && text[10] == b'T' && text[13] == b':' && text[16] == b':';
     if !form || text[19] != b'.' || text[23] != b'Z' {
         return None;

@@ -103,7 +103,7 @@ impl Condition {
             }
         }
         if let Some(node) = fields.get("all") {
-            lines.extend(parse_many(&node, scope, problems).into_iter());
+            lines.extend(parse_many(&node, scope, problems));
         }
         if let Some(node) = fields.get("any") {
             lines.push(Self::Any(parse_many(&node, scope, problems)));

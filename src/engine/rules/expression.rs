@@ -39,6 +39,8 @@ pub enum From {
     Origin(Origin),
     /// Text with places in it; yields nothing unless every place does.
     Template(Vec<Part>),
+    /// Always the same text.
+    Text(Arc<str>),
     /// Always the same value, as JSON.
     Constant(Arc<str>),
     /// A list of objects, each rewritten.
@@ -137,9 +139,10 @@ fn parse_from(
             Origin::parse_list(&node, scope, problems).into_iter().map(From::Origin).collect()
         }
         (None, Some(node), None, None) => parse_template(&node, scope, problems).into_iter().collect(),
-        (None, None, Some(node), None) => match serde_json::to_string(node.value) {
-            Ok(json) => vec![From::Constant(json.into())],
-            Err(_) => {
+        (None, None, Some(node), None) => match (node.value.as_str(), serde_json::to_string(node.value)) {
+            (Some(text), _) => vec![From::Text(text.into())],
+            (None, Ok(json)) => vec![From::Constant(json.into())],
+            (None, Err(_)) => {
                 node.expected(problems, "a value that JSON has");
                 Vec::new()
             }

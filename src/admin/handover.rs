@@ -37,7 +37,8 @@ impl Handover {
         let mut parcels = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         parcels.retain(|_, parcel| parcel.until > now);
         while parcels.len() >= MOST {
-            let oldest = parcels.iter().min_by_key(|(_, parcel)| parcel.until).map(|(number, _)| number.clone());
+            let oldest =
+                parcels.iter().min_by_key(|(_, parcel)| parcel.until).map(|(number, _)| number.clone());
             oldest.and_then(|number| parcels.remove(&number));
         }
         parcels.insert(number.clone(), Parcel { owner: owner.to_owned(), until, secrets });

@@ -59,7 +59,8 @@ pub struct Session {
 impl Session {
     /// Whether it still counts. A clock that went back does not revive one, and does not end one either.
     fn is_over(&self, now: Millis) -> bool {
-        let since = |at: Millis| Duration::from_millis(u64::try_from(now.0.saturating_sub(at.0)).unwrap_or(0));
+        let since =
+            |at: Millis| Duration::from_millis(u64::try_from(now.0.saturating_sub(at.0)).unwrap_or(0));
         since(self.seen_at) >= IDLE_LIMIT || since(self.created_at) >= TOTAL_LIMIT
     }
 }

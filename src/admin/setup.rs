@@ -7,7 +7,9 @@
 //! Invariant: of any number of claims at once, exactly one succeeds, because claiming is one compare-and-set.
 
 use super::session::SessionCookie;
-use super::{Admin, AdminError, Digest, Password, PasswordProblem, Session, UserName, decode, encode, random_text};
+use super::{
+    Admin, AdminError, Digest, Password, PasswordProblem, Session, UserName, decode, encode, random_text,
+};
 use crate::clock::Millis;
 use crate::journal::{Store, Table};
 use serde::{Deserialize, Serialize};

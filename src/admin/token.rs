@@ -71,7 +71,12 @@ impl Admin {
             if now.0.saturating_sub(noted) >= NOTED_EVERY.as_millis() as i64 {
                 token.used_at = Some(now);
                 // Swapped, so that a token revoked meanwhile does not come back; losing the note is fine.
-                store.swap(Table::ApiTokens, digest.as_bytes(), Some(&bytes), Some(&encode("API token", &token)?))?;
+                store.swap(
+                    Table::ApiTokens,
+                    digest.as_bytes(),
+                    Some(&bytes),
+                    Some(&encode("API token", &token)?),
+                )?;
             }
             Ok(Some(ApiCaller { name: token.name, may: token.may }))
         })

@@ -38,7 +38,10 @@ pub(super) async fn serve(visit: Visit) -> Answer {
     let tag = format!("\"{version}\"");
     let known = visit.request.headers().get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     if known.is_some_and(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag)) {
-        return Ok(HttpResponse::NotModified().insert_header((ETAG, tag)).insert_header((CACHE_CONTROL, cache)).finish());
+        return Ok(HttpResponse::NotModified()
+            .insert_header((ETAG, tag))
+            .insert_header((CACHE_CONTROL, cache))
+            .finish());
     }
     Ok(HttpResponse::Ok()
         .content_type(content_type(name))

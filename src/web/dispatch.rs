@@ -1,5 +1,6 @@
 //! The one way into every page: session, permission and form token are checked here and nowhere else.
 
+use super::cookie;
 use super::cookie::Browser;
 use super::error::PageError;
 use super::form::Form;
@@ -7,7 +8,6 @@ use super::response::{html_with, protect, see_other};
 use super::route::Row;
 use super::shell::{Nav, Shell};
 use super::visit::{Answer, Visit};
-use super::cookie;
 use crate::admin::{Admin, Permission, Session};
 use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, HOST, ORIGIN, RETRY_AFTER};
@@ -95,7 +95,9 @@ pub(super) fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'~' => encoded.push(byte.into()),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'~' => {
+                encoded.push(byte.into())
+            }
             other => encoded.push_str(&format!("%{other:02X}")),
         }
     }

@@ -34,14 +34,17 @@ pub fn configure(config: &mut web::ServiceConfig) {
         let mut resource = web::resource(path);
         for row in &rows {
             let row: &'static Row = row;
-            resource = resource.route(web::method(row.method.clone()).to(move |r, p, a| dispatch::serve(row, r, p, a)));
+            resource = resource
+                .route(web::method(row.method.clone()).to(move |r, p, a| dispatch::serve(row, r, p, a)));
             if row.method == Method::GET {
                 resource = resource.route(web::head().to(move |r, p, a| dispatch::serve(row, r, p, a)));
             }
         }
         let allowed: Vec<&str> = rows.iter().map(|row| row.method.as_str()).collect();
         let allowed = allowed.join(", ");
-        config.service(resource.default_service(web::to(move |r, a| dispatch::refuse_method(allowed.clone(), r, a))));
+        config.service(
+            resource.default_service(web::to(move |r, a| dispatch::refuse_method(allowed.clone(), r, a))),
+        );
     }
     config.default_service(web::to(dispatch::not_found));
 }

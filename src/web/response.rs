@@ -40,7 +40,8 @@ pub(super) fn local_path(path: &str) -> &str {
 /// Puts on what every answer of the console carries.
 pub(super) fn protect(response: &mut HttpResponse, tls: bool) {
     let headers = response.headers_mut();
-    let mut set = |name: HeaderName, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
+    let mut set =
+        |name: HeaderName, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
     set(CONTENT_SECURITY_POLICY, POLICY);
     set(X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(REFERRER_POLICY, "no-referrer");

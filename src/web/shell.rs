@@ -1,9 +1,9 @@
 //! What stands around every page: navigation, banners, theme, the form token.
 
+use super::asset;
 use super::cookie::Browser;
 use super::theme::Theme;
 use super::visit::Visit;
-use super::asset;
 use crate::admin::{Admin, Session};
 use actix_web::HttpRequest;
 
@@ -122,7 +122,8 @@ fn banners(admin: &Admin) -> Vec<Banner> {
         banners.push(Banner {
             class: "error",
             title: "The newest rules are not in force",
-            text: "The last good ones keep running. Correct what is named here; nothing is lost meanwhile.".to_owned(),
+            text: "The last good ones keep running. Correct what is named here; nothing is lost meanwhile."
+                .to_owned(),
             detail: Some(problem),
             link: None,
         });

@@ -5,7 +5,13 @@
 mod diagnostics;
 /// Events and what they become, as data.
 mod golden;
+/// The tracking API over real connections.
+mod ingest;
+/// The journal and the small tables.
+mod journal;
 /// What holds for every event, however odd.
 mod properties;
+/// What tests stand on.
+mod support;
 /// Walls, homes, sizes, and the truth of READMEs.
 mod tidy;

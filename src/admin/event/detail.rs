@@ -53,7 +53,8 @@ impl Admin {
             None => None,
         };
         let body = String::from_utf8_lossy(&entry.body).into_owned();
-        let older = journal.block_before(seq).await?.map(|block| Seq(block.end().0.min(seq.0).saturating_sub(1)));
+        let older =
+            journal.block_before(seq).await?.map(|block| Seq(block.end().0.min(seq.0).saturating_sub(1)));
         let newer = Some(seq.next()).filter(|newer| *newer < journal.end());
         Ok(Some(EventDetail {
             seq,

@@ -48,7 +48,8 @@ impl Admin {
     /// The events before `before` (or the newest) that `filter` lets through.
     pub async fn events(&self, filter: &Filter, before: Option<Seq>) -> Result<EventList, AdminError> {
         let journal = &self.ground.journal;
-        let mut list = EventList { rows: Vec::new(), next: None, scanned: 0, back_to: None, cut_short: false };
+        let mut list =
+            EventList { rows: Vec::new(), next: None, scanned: 0, back_to: None, cut_short: false };
         let mut at = before.unwrap_or_else(|| journal.end());
         while let Some(block) = journal.block_before(at).await? {
             let ends = journal.ends(&block).await?;

@@ -27,7 +27,8 @@ pub struct Environment {
 impl Environment {
     /// Reads every variable through `lookup`. All problems come back at once, in words.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<String>> {
-        let text = |name: &str| lookup(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        let text =
+            |name: &str| lookup(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
         let secret = |name: &str| lookup(name).as_deref().and_then(Secret::parse);
         let mut problems = Vec::new();
         let region = text("TAPLINE_REGION").and_then(|text| {
@@ -143,8 +144,11 @@ mod tests {
             passcode: Secret::parse("stored"),
             ..Settings::default()
         };
-        let environment =
-            environment(&[("TAPLINE_ACCOUNT_ID", "GIVEN"), ("TAPLINE_REGION", "in."), ("TAPLINE_TOKEN", " ")]);
+        let environment = environment(&[
+            ("TAPLINE_ACCOUNT_ID", "GIVEN"),
+            ("TAPLINE_REGION", "in."),
+            ("TAPLINE_TOKEN", " "),
+        ]);
         let (settings, origins) = environment.unwrap().overlay(&stored);
         assert_eq!(settings.account_id.as_deref(), Some("GIVEN"));
         assert_eq!(settings.region, Region::In1);

@@ -99,7 +99,9 @@ impl Field {
             }
             Self::Pack => settings.pack.clone().unwrap_or_default(),
             Self::AccountToken | Self::Passcode | Self::WriteKey => match self.secret_in(settings) {
-                Some(secret) => secret.ending().map_or_else(|| "set".to_owned(), |end| format!("ends …{end}")),
+                Some(secret) => {
+                    secret.ending().map_or_else(|| "set".to_owned(), |end| format!("ends …{end}"))
+                }
                 None => String::new(),
             },
         }

@@ -64,7 +64,10 @@ impl Input {
         }
         for (name, text) in &self.options {
             let option = options.iter().find(|option| option.name == *name);
-            match option.filter(|_| !environment.sets_option(name)).map(|option| parse_option(option.kind, text)) {
+            match option
+                .filter(|_| !environment.sets_option(name))
+                .map(|option| parse_option(option.kind, text))
+            {
                 // An option of another pack is not for this form to change.
                 None => {}
                 Some(Ok(Some(value))) => {
@@ -147,9 +150,10 @@ fn parse_option(kind: OptionKind, text: &str) -> Result<Option<Value>, String> {
             "false" => Ok(Some(Value::Bool(false))),
             _ => Err(format!("Expected `true` or `false`, found `{text}`.")),
         },
-        OptionKind::Integer => {
-            text.parse::<i64>().map(|number| Some(number.into())).map_err(|_| "Expected a whole number.".to_owned())
-        }
+        OptionKind::Integer => text
+            .parse::<i64>()
+            .map(|number| Some(number.into()))
+            .map_err(|_| "Expected a whole number.".to_owned()),
         OptionKind::String => Ok(Some(Value::String(text.to_owned()))),
     }
 }
@@ -198,7 +202,10 @@ mod tests {
         let input = Input {
             texts: BTreeMap::from([(Field::AccountId, "TYPED".to_owned())]),
             secrets: BTreeMap::from([(Field::Passcode, SecretInput::Keep)]),
-            options: BTreeMap::from([("strict".to_owned(), "true".to_owned()), ("other".to_owned(), "1".to_owned())]),
+            options: BTreeMap::from([
+                ("strict".to_owned(), "true".to_owned()),
+                ("other".to_owned(), "1".to_owned()),
+            ]),
         };
         let options = [option("strict", OptionKind::Boolean)];
         let settings = input.apply(&base, &options, &environment).unwrap();

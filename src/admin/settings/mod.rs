@@ -144,7 +144,11 @@ impl Admin {
     }
 
     /// Keeps secrets for the next page of `user`; see [`Admin::handed_over`].
-    pub fn hand_over(&self, user: &UserName, secrets: BTreeMap<String, Secret>) -> Result<String, AdminError> {
+    pub fn hand_over(
+        &self,
+        user: &UserName,
+        secrets: BTreeMap<String, Secret>,
+    ) -> Result<String, AdminError> {
         self.handover.keep(user.as_str(), secrets, self.now())
     }
 
@@ -205,8 +209,9 @@ fn stale(stored: &Stored, wanted: &Settings, options: &[PackOption]) -> SaveOutc
     for option in options {
         let (theirs, yours) = (stored.settings.options.get(&option.name), wanted.options.get(&option.name));
         if theirs != yours {
-            let in_words =
-                |value: Option<&serde_json::Value>| value.map_or_else(String::new, serde_json::Value::to_string);
+            let in_words = |value: Option<&serde_json::Value>| {
+                value.map_or_else(String::new, serde_json::Value::to_string)
+            };
             differences.push(Difference {
                 field: format!("option.{}", option.name),
                 label: option.label.clone(),

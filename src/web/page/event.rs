@@ -1,6 +1,7 @@
 //! One event: the event itself, how it ended, what was sent and why; and an editable copy to preview again.
 
 use crate::admin::event::EventDetail;
+use crate::admin::event::Summary;
 use crate::engine::Preview;
 use crate::journal::Seq;
 use crate::web::error::PageError;
@@ -8,7 +9,6 @@ use crate::web::response::html;
 use crate::web::shell::{Nav, Shell};
 use crate::web::view::{EndView, JsonView, Moment, Pill, ResultView, UploadView, pretty};
 use crate::web::visit::{Answer, Visit};
-use crate::admin::event::Summary;
 use askama::Template;
 
 #[derive(Template)]

@@ -44,7 +44,10 @@ pub(in crate::web) async fn submit(visit: Visit) -> Answer {
         }
         LoginOutcome::Refused => {
             let shell = Shell::of(&visit, Nav::Elsewhere);
-            html_with(StatusCode::UNAUTHORIZED, &LoginPage { shell, next, name: name.to_owned(), refused: true })
+            html_with(
+                StatusCode::UNAUTHORIZED,
+                &LoginPage { shell, next, name: name.to_owned(), refused: true },
+            )
         }
         LoginOutcome::SlowDown(wait) => Err(PageError::SlowDown(wait)),
     }

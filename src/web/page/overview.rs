@@ -66,11 +66,23 @@ fn stages(overview: &Overview) -> Vec<StageView> {
             says: "stored for good, repetitions not counted",
             link: "/events",
         },
-        stage("filtered", "Filtered at destination", counts.filtered, "kept back by a rule", "/events?state=filtered"),
+        stage(
+            "filtered",
+            "Filtered at destination",
+            counts.filtered,
+            "kept back by a rule",
+            "/events?state=filtered",
+        ),
         stage("failed", "Failed", counts.failed, "could not become a record", "/events?state=failed"),
         stage("pending", "Pending", counts.pending, "on their way", "/events?state=pending"),
         stage("delivered", "Delivered", counts.delivered, "taken by CleverTap", "/events?state=delivered"),
-        stage("dead", "Dead letter", counts.dead, "refused for good, or tried too long", "/events?state=dead"),
+        stage(
+            "dead",
+            "Dead letter",
+            counts.dead,
+            "refused for good, or tried too long",
+            "/events?state=dead",
+        ),
     ]
 }
 

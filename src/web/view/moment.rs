@@ -48,7 +48,9 @@ mod tests {
         assert_eq!(moment.iso, "2026-11-23T13:22:11.123Z");
         assert_eq!(moment.text, "2026-11-23 13:22:11");
         assert_eq!(moment.ago, "3 min ago");
-        for (millis, words) in [(0, "just now"), (59_000, "59 s ago"), (7_200_000, "2 h ago"), (-9000, "in the future")] {
+        for (millis, words) in
+            [(0, "just now"), (59_000, "59 s ago"), (7_200_000, "2 h ago"), (-9000, "in the future")]
+        {
             assert_eq!(ago(millis), words);
         }
         assert_eq!(Moment::new(Millis(i64::MAX), Millis(0)).text, "1970-01-01 00:00:00");

@@ -99,7 +99,8 @@ impl ResultView {
 }
 
 fn change(now: &Preview, before: &Preview) -> String {
-    let bytes = |preview: &Preview| preview.records.iter().map(|record| record.get().to_owned()).collect::<Vec<_>>();
+    let bytes =
+        |preview: &Preview| preview.records.iter().map(|record| record.get().to_owned()).collect::<Vec<_>>();
     let code = |preview: &Preview| preview.reason.as_ref().map(|reason| reason.code.clone());
     let same = now.outcome == before.outcome && code(now) == code(before) && bytes(now) == bytes(before);
     match same {
@@ -118,7 +119,8 @@ fn warning(warning: &crate::engine::warning::Warning) -> WarningView {
 }
 
 fn records(preview: &Preview, trace: &Trace, before: Option<&Preview>) -> Vec<RecordView> {
-    let earlier = before.map(|before| before.trace.as_ref().map_or(&[][..], |trace| trace.records.as_slice()));
+    let earlier =
+        before.map(|before| before.trace.as_ref().map_or(&[][..], |trace| trace.records.as_slice()));
     let record = |(index, json): (usize, &Box<serde_json::value::RawValue>)| {
         let traced = trace.records.get(index);
         RecordView {
@@ -126,7 +128,9 @@ fn records(preview: &Preview, trace: &Trace, before: Option<&Preview>) -> Vec<Re
             kind: traced.map_or("", |traced| traced.kind.as_str()),
             rule: traced.map(|traced| traced.rule.clone()).unwrap_or_default(),
             json: JsonView::exact(json.get()),
-            fields: traced.map(|traced| fields(traced, earlier.map(|all| all.get(index)))).unwrap_or_default(),
+            fields: traced
+                .map(|traced| fields(traced, earlier.map(|all| all.get(index))))
+                .unwrap_or_default(),
         }
     };
     preview.records.iter().enumerate().map(record).collect()
@@ -143,7 +147,12 @@ fn fields(record: &RecordTrace, earlier: Option<Option<&RecordTrace>>) -> Vec<Fi
         FieldView {
             target: field.target.clone(),
             value: value.to_owned(),
-            from: field.from.split(", ").filter(|path| !path.is_empty()).map(|p| (p.to_owned(), path_id(p))).collect(),
+            from: field
+                .from
+                .split(", ")
+                .filter(|path| !path.is_empty())
+                .map(|p| (p.to_owned(), path_id(p)))
+                .collect(),
             rule: field.rule.clone(),
             place: field.place.clone(),
             how: field.transforms.join(", "),

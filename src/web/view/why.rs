@@ -75,7 +75,8 @@ impl WhyView {
     /// `mapped` says whether records were made: where they were, the nearest miss is of no use.
     pub(in crate::web) fn new(trace: &Trace, mapped: bool) -> Self {
         let decided = trace.rules.iter().find(|rule| rule.verdict == Verdict::Matched);
-        let nearest = trace.rules.iter().filter(|rule| rule.action == "emit" && rule.verdict == Verdict::NotMatched);
+        let nearest =
+            trace.rules.iter().filter(|rule| rule.action == "emit" && rule.verdict == Verdict::NotMatched);
         let nearest = nearest.filter(|_| !mapped).min_by_key(|rule| {
             let tests = tests(&rule.condition);
             (rule.misses, Reverse(tests.iter().filter(|test| test.is_met()).count()))
@@ -98,7 +99,9 @@ impl RuleView {
             (Verdict::NotMatched, _) => ("missed", "not matched".to_owned()),
             (Verdict::Shadowed, Some(by)) => ("shadowed", format!("would match, but {by} decided before it")),
             (Verdict::Shadowed, None) => ("shadowed", "would match, but a rule before it decided".to_owned()),
-            (Verdict::NotReached, _) => ("shadowed", "would match, but there is no record to add to".to_owned()),
+            (Verdict::NotReached, _) => {
+                ("shadowed", "would match, but there is no record to add to".to_owned())
+            }
         };
         let mut conditions = Vec::new();
         steps(&rule.condition, false, &mut conditions);

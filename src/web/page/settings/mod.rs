@@ -110,7 +110,9 @@ async fn page(
         draft: extra.draft.clone(),
         account_id: text(Field::AccountId),
         region: text(Field::Region),
-        regions: Region::ALL.map(|region| (region.as_str(), format!("{} – {}", region.label(), region.host()))).into(),
+        regions: Region::ALL
+            .map(|region| (region.as_str(), format!("{} – {}", region.label(), region.host())))
+            .into(),
         clevertap_url: text(Field::ClevertapUrl),
         base_url: view.settings.base_url(),
         passcode: secret(Field::Passcode),
@@ -148,7 +150,8 @@ async fn page(
 
 /// A problem with the label of its field, for the list at the top that links to the fields.
 fn labelled(field: &str, says: &str, view: &SettingsView) -> (String, String, String) {
-    let known = Field::ALL.into_iter().find(|known| known.name() == field).map(|known| known.label().to_owned());
+    let known =
+        Field::ALL.into_iter().find(|known| known.name() == field).map(|known| known.label().to_owned());
     let option = || {
         let name = field.strip_prefix("option.")?;
         view.options.iter().find(|option| option.name == name).map(|option| option.label.clone())

@@ -20,7 +20,8 @@ pub(in crate::web) async fn submit(visit: Visit) -> Answer {
             Ok(check) => extra.check = Some(check),
             Err(problems) => extra.problems = as_pairs(problems),
         }
-        let status = if extra.problems.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+        let status =
+            if extra.problems.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
         return come_back(&visit, &input, extra, status).await;
     }
     let seen = Revision(visit.form.get("revision").parse().unwrap_or_default());

@@ -2,12 +2,10 @@
 
 use super::Admin;
 use crate::clock::Millis;
-use crate::engine::trace::Diagnostics;
-use crate::engine::{Context, Evaluator, Plan, Preview, RuleFiles, preview};
+use crate::engine::event::batch;
+use crate::engine::{Context, Diagnostics, Evaluator, Plan, Preview, RuleFiles, preview};
 use crate::rulebook;
-use serde::Deserialize;
 use serde_json::Value;
-use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -58,14 +56,22 @@ impl Admin {
         preview(&mut Evaluator::new(self.ground.rules.plan()), event.as_bytes(), &context, trace)
     }
 
-    /// Previews every event of a pasted text with the live rules.
+    /// Previews every event of a pasted text with the live rules. The error says what was expected.
     pub fn preview_text(&self, text: &str, trace: bool) -> Result<Vec<Sample>, String> {
-        let events = split_events(text)?;
+        if text.trim().is_empty() {
+            return Err("expected an event as JSON, found nothing".to_owned());
+        }
+        let events = batch::split(text);
+        match events.len() {
+            0 => return Err("expected at least one event, found an empty list".to_owned()),
+            1..=MOST_EVENTS => {}
+            more => return Err(format!("expected at most {MOST_EVENTS} events at once, found {more}")),
+        }
         let mut evaluator = Evaluator::new(self.ground.rules.plan());
         let context = Context::default();
-        let sample = |event: &RawValue| Sample {
-            event: event.get().to_owned(),
-            preview: preview(&mut evaluator, event.get().as_bytes(), &context, trace),
+        let sample = |event: &str| Sample {
+            event: event.to_owned(),
+            preview: preview(&mut evaluator, event.as_bytes(), &context, trace),
         };
         Ok(events.into_iter().map(sample).collect())
     }
@@ -100,78 +106,5 @@ impl Admin {
         };
         let stopping = |_| PreviewOutcome::Unreadable("the process is stopping".to_owned());
         tokio::task::spawn_blocking(work).await.unwrap_or_else(stopping)
-    }
-}
-
-/// Takes a text apart into events, each byte for byte as it stands there: one object, an array, `{"batch":[…]}`, or one
-/// event a line (or after another). The error says what was expected and where.
-pub fn split_events(text: &str) -> Result<Vec<&RawValue>, String> {
-    if text.trim().is_empty() {
-        return Err("expected an event as JSON, found nothing".to_owned());
-    }
-    let values: Result<Vec<&RawValue>, _> = serde_json::Deserializer::from_str(text).into_iter().collect();
-    let values = values.map_err(|error| format!("this is not JSON: {error}"))?;
-    let events = match values.as_slice() {
-        [whole] => split_value(whole),
-        _ => values,
-    };
-    match events.len() {
-        0 => Err("expected at least one event, found an empty list".to_owned()),
-        1..=MOST_EVENTS => Ok(events),
-        more => Err(format!("expected at most {MOST_EVENTS} events at once, found {more}")),
-    }
-}
-
-#[derive(Deserialize)]
-struct BatchDoc<'a> {
-    #[serde(borrow)]
-    batch: Vec<&'a RawValue>,
-}
-
-fn split_value(whole: &RawValue) -> Vec<&RawValue> {
-    let text = whole.get();
-    if text.starts_with('[') {
-        return serde_json::from_str(text).unwrap_or_else(|_| vec![whole]);
-    }
-    match serde_json::from_str::<BatchDoc<'_>>(text) {
-        Ok(doc) => doc.batch,
-        Err(_) => vec![whole],
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn split(text: &str) -> Result<Vec<&str>, String> {
-        split_events(text).map(|events| events.into_iter().map(RawValue::get).collect())
-    }
-
-    #[test]
-    fn events_come_out_of_every_shape_byte_for_byte() {
-        let one = r#"{"type":"track", "n":12345678901234567890.10}"#;
-        for (text, expected) in [
-            (one.to_owned(), vec![one]),
-            (format!("\n [{one} , {one}]\n"), vec![one, one]),
-            (format!(r#"{{"batch":[{one}],"sentAt":"x"}}"#), vec![one]),
-            (format!("{one}\n\n{one}\n"), vec![one, one]),
-            ("3".to_owned(), vec!["3"]),
-        ] {
-            assert_eq!(split(&text).unwrap(), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_event_list_is_refused_in_words() {
-        for (text, words) in [
-            ("", "found nothing"),
-            ("[]", "an empty list"),
-            ("{", "this is not JSON"),
-            ("{}\n{]", "line 2 column"),
-            (&"{}\n".repeat(MOST_EVENTS + 1), "at most 2500"),
-        ] {
-            let error = split(text).unwrap_err();
-            assert!(error.contains(words), "{error}");
-        }
     }
 }

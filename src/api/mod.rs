@@ -1,1 +1,3 @@
 //! placeholder
+/// placeholder
+pub fn configure(_: &mut actix_web::web::ServiceConfig) {}

@@ -1,16 +1,14 @@
-//! Opening everything in order, serving, and closing it in order.
+//! Opening everything, in order.
 
-use super::App;
-use super::guard;
-use super::metric;
 use super::operation::Operations;
-use super::option::{Options, Storage};
-use super::server::{self, DRAIN_TIME};
-use super::stop::{self, Stopper, Stopping};
+use super::option::Options;
+use super::stop::{Signals, Stopper, Stopping};
+use super::storage::{Closer, Opened};
+use super::{App, guard, metric, server};
 use crate::admin::{Admin, AdminError, FirstStart, Ground, StartError, load_settings};
-use crate::delivery::DeliveryStatus;
+use crate::delivery::{CleverTap, DeliveryStatus, LiveMapping, Parts, Timeouts};
 use crate::ingest::{Ingest, IngestMetrics};
-use crate::journal::{Journal, JournalError, Store};
+use crate::journal::JournalError;
 use crate::rulebook::{LiveRules, Problem};
 use crate::settings::LiveSettings;
 use actix_web::dev::Server;
@@ -20,18 +18,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often the journal is asked whether it still writes.
-const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
-
 /// A built application: everything is open and bound, and nothing is served yet.
 pub struct Application {
-    app: App,
+    pub(super) app: App,
+    pub(super) server: Server,
+    pub(super) delivery: Parts,
+    pub(super) signals: Signals,
+    pub(super) stopping: Stopping,
+    pub(super) stopper: Stopper,
+    pub(super) stop_grace: Duration,
+    pub(super) closer: Closer,
     address: SocketAddr,
-    server: Server,
     first_start: FirstStart,
-    stopping: Stopping,
-    stopper: Stopper,
-    stop_grace: Duration,
 }
 
 /// Why an application could not be built.
@@ -74,26 +72,15 @@ pub enum BuildError {
         /// What the system said.
         error: io::Error,
     },
-}
-
-/// Why a running application ended in another way than it was told to.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The disk refused a write. What was answered 200 is safe; nothing more can be accepted before a restart.
-    #[error("the journal can not write any more ({0}); check the disk and start again")]
-    JournalBroken(String),
-    /// The server failed.
-    #[error("the server failed: {0}")]
-    Server(io::Error),
-    /// Signals can not be waited for.
-    #[error("can not wait for signals: {0}")]
+    /// Signals can not be listened to.
+    #[error("can not listen to signals: {0}")]
     Signals(io::Error),
 }
 
 impl Application {
     /// Opens journal, tables, settings and rules, and binds the listener. Needs a running tokio.
     pub async fn build(options: Options) -> Result<Self, BuildError> {
-        let (journal, store) = open_storage(&options)?;
+        let Opened { journal, store, closer } = Opened::open(options.storage, options.data.clone()).await?;
         let environment = Arc::new(options.environment);
         let (settings, origins) = load_settings(&*store, &environment)?;
         let rules = Arc::new(LiveRules::open(options.rules, &settings)?);
@@ -130,9 +117,28 @@ impl Application {
         );
         let server = server::serve(listener, &app, Arc::new(ingest), Arc::new(operations), options.workers)
             .map_err(refused)?;
-        let stopper = Stopper::new();
-        let stop_grace = options.stop_grace;
-        Ok(Self { app, address, server, first_start, stopping, stopper, stop_grace })
+        let delivery = Parts {
+            journal: Arc::clone(&app.journal),
+            store: Arc::clone(&app.store),
+            settings: Arc::clone(&app.settings),
+            clock: Arc::clone(&app.clock),
+            status: Arc::clone(&app.delivery),
+            mapping: Box::new(LiveMapping::new(Arc::clone(&app.rules))),
+            uploader: Arc::new(CleverTap::new(Timeouts::default())),
+            policy: options.delivery,
+        };
+        Ok(Self {
+            app,
+            server,
+            delivery,
+            signals: Signals::listen().map_err(BuildError::Signals)?,
+            stopping,
+            stopper: Stopper::new(),
+            stop_grace: options.stop_grace,
+            closer,
+            address,
+            first_start,
+        })
     }
 
     /// The address bound, with its real port.
@@ -154,64 +160,4 @@ impl Application {
     pub fn stopper(&self) -> Stopper {
         self.stopper.clone()
     }
-
-    /// Serves until SIGTERM, SIGINT or [`Stopper::stop`]; then says so in `/readyz`, takes no more connections, finishes
-    /// the requests under way, and returns. A second signal ends the wait.
-    pub async fn run_until_stopped(self) -> Result<(), RunError> {
-        let handle = self.server.handle();
-        let journal = Arc::clone(&self.app.journal);
-        let mut server = tokio::spawn(self.server);
-        let ended = tokio::select! {
-            served = &mut server => return flatten(served),
-            signal = stop::signalled() => {
-                tracing::info!(signal = signal.map_err(RunError::Signals)?, "stopping");
-                Ok(())
-            }
-            () = self.stopper.asked() => Ok(()),
-            reason = broken(&*journal) => Err(RunError::JournalBroken(reason)),
-        };
-        self.stopping.begin();
-        if ended.is_ok() {
-            tokio::time::sleep(self.stop_grace).await;
-        }
-        let drained = tokio::time::timeout(DRAIN_TIME + HEALTH_INTERVAL, async {
-            handle.stop(true).await;
-            flatten(server.await)
-        });
-        tokio::select! {
-            drained = drained => match drained {
-                Ok(drained) => drained?,
-                Err(_) => tracing::warn!("requests under way were cut, because they took too long"),
-            },
-            // Whoever asks twice does not want to wait. What was answered is durable either way.
-            _ = stop::signalled() => tracing::warn!("stopped at once on a second signal"),
-        }
-        ended
-    }
-}
-
-fn open_storage(options: &Options) -> Result<(Arc<dyn Journal>, Arc<dyn Store>), BuildError> {
-    std::fs::create_dir_all(&options.data)
-        .map_err(|error| BuildError::Data { directory: options.data.clone(), error })?;
-    match &options.storage {
-        Storage::Given { journal, store } => Ok((Arc::clone(journal), Arc::clone(store))),
-        Storage::Directory => Ok((
-            Arc::new(crate::journal::memory::MemoryJournal::new()),
-            Arc::new(crate::journal::memory::MemoryStore::default()),
-        )),
-    }
-}
-
-/// Waits until the journal has failed, and says why.
-async fn broken(journal: &dyn Journal) -> String {
-    loop {
-        if let Some(reason) = journal.broken() {
-            return reason;
-        }
-        tokio::time::sleep(HEALTH_INTERVAL).await;
-    }
-}
-
-fn flatten(served: Result<io::Result<()>, tokio::task::JoinError>) -> Result<(), RunError> {
-    served.map_err(|error| RunError::Server(io::Error::other(error)))?.map_err(RunError::Server)
 }

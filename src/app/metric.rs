@@ -1,6 +1,7 @@
 //! What is read from the rooms at the moment of a scrape, so that the figures can not drift from the truth.
 
 use super::App;
+use crate::delivery::DeliveryStatus;
 use crate::ingest::IngestMetrics;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -50,13 +51,14 @@ impl Collector for Rooms {
             &mut encoder,
             "tapline_events_pending",
             "Events that have not ended yet",
-            counts.pending as f64,
+            counts.pending,
         )?;
-        let writable = f64::from(u8::from(self.0.journal.broken().is_none()));
+        let writable = u64::from(self.0.journal.broken().is_none());
         gauge(&mut encoder, "tapline_journal_writable", "Whether the journal can write", writable)?;
-        let paused = f64::from(u8::from(self.0.delivery.pause().is_some()));
+        let paused = u64::from(self.0.delivery.pause().is_some());
         gauge(&mut encoder, "tapline_delivery_paused", "Whether nothing is delivered at the moment", paused)?;
-        let reloaded = f64::from(u8::from(self.0.rules.problem().is_none()));
+        deliveries(&mut encoder, &self.0.delivery)?;
+        let reloaded = u64::from(self.0.rules.problem().is_none());
         let help = "Whether the newest rules are the ones in force";
         gauge(&mut encoder, "tapline_config_last_reload_successful", help, reloaded)?;
         let plan = self.0.rules.plan();
@@ -66,6 +68,25 @@ impl Collector for Rooms {
             encoder.encode_descriptor("tapline_rules", "The rules in force", None, info.metric_type())?;
         info.encode(described)
     }
+}
+
+fn deliveries(encoder: &mut DescriptorEncoder, status: &DeliveryStatus) -> fmt::Result {
+    let totals = status.totals();
+    counter(encoder, "tapline_uploads", "Upload requests sent, whatever came back", totals.uploads)?;
+    counter(encoder, "tapline_records_sent", "Records sent, every attempt counted", totals.sent)?;
+    counter(encoder, "tapline_records_delivered", "Records taken by CleverTap", totals.delivered)?;
+    counter(
+        encoder,
+        "tapline_records_retried",
+        "Records to be sent again, every time counted",
+        totals.retried,
+    )?;
+    counter(encoder, "tapline_records_rejected", "Records that ended as dead letters", totals.rejected)?;
+    let left_out = "Push tokens not sent because the same was sent before";
+    counter(encoder, "tapline_tokens_left_out", left_out, totals.tokens_left_out)?;
+    gauge(encoder, "tapline_uploads_in_flight", "Uploads in flight", status.in_flight() as u64)?;
+    let backlog: usize = status.backlog().iter().sum();
+    gauge(encoder, "tapline_lanes_backlog", "Evaluated events that wait in the lanes", backlog as u64)
 }
 
 fn counter(encoder: &mut DescriptorEncoder, name: &str, help: &str, value: u64) -> fmt::Result {
@@ -83,7 +104,7 @@ fn ended(encoder: &mut DescriptorEncoder, states: [(&'static str, u64); 4]) -> f
     Ok(())
 }
 
-fn gauge(encoder: &mut DescriptorEncoder, name: &str, help: &str, value: f64) -> fmt::Result {
-    let gauge = ConstGauge::new(value);
+fn gauge(encoder: &mut DescriptorEncoder, name: &str, help: &str, value: u64) -> fmt::Result {
+    let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
     gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
 }

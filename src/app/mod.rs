@@ -9,11 +9,14 @@ mod guard;
 mod metric;
 mod operation;
 mod option;
+mod run;
 mod server;
 mod stop;
+mod storage;
 
-pub use application::{Application, BuildError, RunError};
+pub use application::{Application, BuildError};
 pub use option::{Options, Storage};
+pub use run::RunError;
 pub use stop::Stopper;
 
 use crate::admin::Admin;

@@ -2,6 +2,7 @@
 
 use crate::admin::Environment;
 use crate::clock::{Clock, SystemClock};
+use crate::delivery::DeliveryPolicy;
 use crate::ingest::Limits;
 use crate::journal::{Journal, Store};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -21,6 +22,8 @@ pub struct Options {
     pub environment: Environment,
     /// How much ingest takes.
     pub limits: Limits,
+    /// How delivery decides.
+    pub delivery: DeliveryPolicy,
     /// Where events and tables live.
     pub storage: Storage,
     /// The time.
@@ -39,6 +42,7 @@ impl Default for Options {
             rules: PathBuf::from("./rules"),
             environment: Environment::default(),
             limits: Limits::default(),
+            delivery: DeliveryPolicy::default(),
             storage: Storage::Directory,
             clock: Arc::new(SystemClock),
             workers: None,

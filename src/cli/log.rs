@@ -11,14 +11,26 @@ pub(super) struct LogArgs {
     #[arg(long, env = "TAPLINE_LOG", value_name = "FILTER", default_value = "info")]
     log: String,
     /// The form of a line
-    #[arg(long, env = "TAPLINE_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t)]
-    log_format: Format,
+    #[arg(long, env = "TAPLINE_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Human)]
+    log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum LogFormat {
+    /// For people
+    Human,
+    /// One JSON object a line
+    Json,
 }
 
 impl LogArgs {
     /// Starts logging.
     pub(super) fn start(&self) -> Result<(), Failure> {
-        telemetry::start(&self.log, self.log_format).map_err(|error| {
+        let format = match self.log_format {
+            LogFormat::Human => Format::Human,
+            LogFormat::Json => Format::Json,
+        };
+        telemetry::start(&self.log, format).map_err(|error| {
             let expected = "expected --log to be a level like `info`, or levels by module";
             Failure::CouldNotRun(format!("{expected}, found `{}`: {error}", self.log))
         })

@@ -37,13 +37,11 @@ pub enum Code {
     R202,
     /// A rule without anything to do, or with two things.
     R301,
-    /// An unknown transform.
-    R302,
 }
 
 impl Code {
     /// Every code, in order.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 13] = [
         Self::R101,
         Self::R102,
         Self::R103,
@@ -57,7 +55,6 @@ impl Code {
         Self::R201,
         Self::R202,
         Self::R301,
-        Self::R302,
     ];
 
     /// As shown, `R101`.
@@ -76,7 +73,6 @@ impl Code {
             Self::R201 => "R201",
             Self::R202 => "R202",
             Self::R301 => "R301",
-            Self::R302 => "R302",
         }
     }
 }

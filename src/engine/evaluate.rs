@@ -110,6 +110,11 @@ impl Evaluator {
         &self.plan
     }
 
+    /// About how many bytes of decisions on keys are remembered; bounded whatever keys come.
+    pub fn remembered_bytes(&self) -> usize {
+        self.work.keys.bytes()
+    }
+
     /// Maps one event, given as JSON.
     #[inline]
     pub fn evaluate<'a>(&'a mut self, event: &'a [u8], context: &Context) -> Evaluation<'a> {

@@ -98,6 +98,11 @@ impl Keys {
         self.by_name.insert_unique(hash_at(&at), at, hash_at);
     }
 
+    /// About how many bytes are remembered.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// How many numbers have been given to keys.
     pub fn name_count(&self) -> usize {
         self.names.len()

@@ -106,16 +106,16 @@ fn compile(
     let mut packs = Vec::new();
     let mut chosen = None;
     for (file, text) in files.iter().filter(|(file, _)| file.starts_with("packs/")) {
-        let Some(source) = Source::parse(file, text, problems) else { continue };
         let name = file.trim_start_matches("packs/").trim_end_matches(".yaml").to_owned();
         let is_live = name == live;
+        packs.push(name);
+        let Some(source) = Source::parse(file, text, problems) else { continue };
         // The options given are the live pack's; the others are read with their defaults.
         let none = BTreeMap::new();
         let pack = Pack::parse(&source, if is_live { &given } else { &none }, problems);
         if is_live {
             chosen = pack;
         }
-        packs.push(name);
     }
     if !packs.contains(&live) {
         let help = did_you_mean(&live, packs.iter().map(String::as_str))

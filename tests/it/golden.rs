@@ -8,6 +8,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tapline::engine::event::time;
+use tapline::engine::warning::WarningCode;
 use tapline::engine::{Context, Evaluator, Plan, preview};
 use tapline::rulebook;
 
@@ -28,6 +29,19 @@ fn every_golden_case_becomes_what_is_written() {
     }
     assert!(report.is_empty(), "cases differ; UPDATE_GOLDEN=1 rewrites them\n{report}");
     assert!(seen > 150, "only {seen} cases were found");
+}
+
+#[test]
+fn every_warning_and_every_reason_of_the_default_pack_has_a_case() {
+    let cases: String = files().iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    for code in WarningCode::ALL {
+        assert!(cases.contains(&format!("\nwarning: {} ", code.as_str())), "no case warns of {}", code.as_str());
+    }
+    let pack = &rulebook::embedded_files()["packs/segment-cloud.yaml"];
+    for code in pack.lines().filter_map(|line| line.trim().strip_prefix("code: ")) {
+        let ends = [format!("outcome: filtered {code}\n"), format!("outcome: failed {code}\n")];
+        assert!(ends.iter().any(|end| cases.contains(end)), "no case ends with {code}");
+    }
 }
 
 fn files() -> Vec<PathBuf> {

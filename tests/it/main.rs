@@ -1,7 +1,17 @@
 //! The one integration binary: everything that needs more than one room.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+/// What is said of rules that are wrong, as data.
+mod diagnostics;
 /// Events and what they become, as data.
 mod golden;
+/// The tracking API over real connections.
+mod ingest;
 /// The journal and the small tables.
 mod journal;
+/// What holds for every event, however odd.
+mod properties;
+/// What tests stand on.
+mod support;
+/// Walls, homes, sizes, and the truth of READMEs.
+mod tidy;

@@ -42,6 +42,7 @@ impl Rule {
             Some(node) => Condition::parse(&node, scope, problems),
             None => Some(Condition::always()),
         };
+        let named = ["emit", "filter", "fail"].into_iter().filter(|key| fields.get(key).is_some()).count();
         let emit = fields.get("emit").map(|node| {
             let nodes = node.list(problems, "a list of records");
             let records = nodes.iter().filter_map(|node| RecordTemplate::parse(node, scope, problems));
@@ -50,9 +51,7 @@ impl Rule {
         let filter =
             fields.get("filter").and_then(|node| Some(Action::Filter(parse_reason(&node, problems)?)));
         let fail = fields.get("fail").and_then(|node| Some(Action::Fail(parse_reason(&node, problems)?)));
-        let actions =
-            usize::from(emit.is_some()) + usize::from(filter.is_some()) + usize::from(fail.is_some());
-        if actions != 1 {
+        if named != 1 {
             let message = "expected exactly one of `emit`, `filter` and `fail`";
             problems.push(Code::R301, Some(fields.node.place()), message, None);
         }

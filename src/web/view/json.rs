@@ -1,6 +1,7 @@
 //! JSON for reading: coloured and indented by the style sheet alone, so that the text of the element is, byte for byte, the
 //! JSON that was or would be sent.
 
+use crate::engine::event::path::push_segment;
 use serde::de::IgnoredAny;
 
 /// A piece of shown JSON. Members are boxes inside boxes.
@@ -214,13 +215,13 @@ fn begin_member(token: &Token<'_>, levels: &mut [Level], pieces: &mut Vec<Piece>
     if matches!(token.kind, Kind::Close | Kind::Comma | Kind::Colon) {
         return;
     }
-    let name = match level.is_object {
-        true => serde_json::from_str::<String>(token.text).unwrap_or_default(),
-        false => level.count.to_string(),
-    };
+    level.member.clone_from(&level.path);
+    match level.is_object {
+        true => push_segment(&mut level.member, &serde_json::from_str::<String>(token.text).unwrap_or_default()),
+        false => level.member.push_str(&format!("[{}]", level.count)),
+    }
     level.count += 1;
     level.in_member = true;
-    level.member = if level.path.is_empty() { name } else { format!("{}.{name}", level.path) };
     pieces.push(Piece::Open(if paths { path_id(&level.member) } else { String::new() }));
 }
 
@@ -270,7 +271,7 @@ mod tests {
             ids,
             [
                 "at-properties",
-                "at-properties.Order_20_ID",
+                "at-properties._22_Order_20_ID_22_",
                 "at-properties.products",
                 "at-properties.products.0",
                 "at-properties.products.0.sku"

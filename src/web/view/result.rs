@@ -109,7 +109,7 @@ fn change(now: &Preview, before: &Preview) -> String {
     }
 }
 
-fn warning(warning: &crate::engine::Warning) -> WarningView {
+fn warning(warning: &crate::engine::warning::Warning) -> WarningView {
     WarningView {
         code: warning.code.to_string(),
         sentence: sentence(&warning.message),

@@ -13,7 +13,7 @@ pub(in crate::web) struct EndView {
     /// The reason's code; empty where there is none.
     pub(in crate::web) code: String,
     /// What to do; empty where nothing is to be done.
-    pub(in crate::web) remedy: String,
+    pub(in crate::web) remedy: &'static str,
     /// Where in the request ingest found the problem; empty unless it did.
     pub(in crate::web) pointer: String,
 }
@@ -26,10 +26,7 @@ impl EndView {
             Some(refusal) => (Some(refusal.code.clone()), Some(refusal.message.clone())),
             None => (end.and_then(|end| end.code.clone()), end.and_then(|end| end.message.clone())),
         };
-        let explained = code.as_deref().and_then(remedy);
-        let sentence =
-            message.map(|message| sentence(&message)).or(explained.map(|known| known.meaning.to_owned()));
-        let sentence = sentence.unwrap_or_else(|| {
+        let sentence = message.map(|message| sentence(&message)).unwrap_or_else(|| {
             match event.stage {
                 Stage::Delivered => "CleverTap took every record of this event.",
                 Stage::Pending => "It is stored and waits to be delivered. Nothing is lost while it waits.",
@@ -41,8 +38,8 @@ impl EndView {
         });
         Self {
             sentence,
+            remedy: code.as_deref().and_then(remedy).unwrap_or_default(),
             code: code.unwrap_or_default(),
-            remedy: explained.map(|known| known.remedy.to_owned()).unwrap_or_default(),
             pointer: event.refusal.as_ref().map(|refusal| refusal.pointer.clone()).unwrap_or_default(),
         }
     }

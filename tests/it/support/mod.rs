@@ -1,0 +1,5 @@
+//! What tests stand on. Nothing here decides whether a test passes.
+
+pub(crate) mod app;
+pub(crate) mod http;
+pub(crate) mod journal;

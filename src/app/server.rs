@@ -2,7 +2,9 @@
 
 use super::App;
 use super::operation::{self, Operations};
+use crate::api;
 use crate::ingest::{self, Ingest};
+use crate::web as console;
 use actix_web::dev::Server;
 use actix_web::{HttpServer, web};
 use std::io;
@@ -39,6 +41,9 @@ pub(super) fn serve(
             .app_data(admin.clone())
             .configure(operation::configure(Arc::clone(&operations)))
             .configure(ingest::configure(Arc::clone(&ingest)))
+            .configure(api::configure)
+            // Last, because what no room knows gets the console's 404 page.
+            .configure(console::configure)
     })
     .client_request_timeout(HEAD_TIME)
     .keep_alive(KEEP_ALIVE)

@@ -3,8 +3,10 @@
 use super::App;
 use super::operation::{self, Operations};
 use crate::ingest::{self, Ingest};
+use crate::{api, web};
+use actix_web::HttpServer;
 use actix_web::dev::Server;
-use actix_web::{HttpServer, web};
+use actix_web::web::Data;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -33,12 +35,15 @@ pub(super) fn serve(
     operations: Arc<Operations>,
     workers: Option<usize>,
 ) -> io::Result<Server> {
-    let admin = web::Data::from(Arc::clone(&app.admin));
+    let admin = Data::from(Arc::clone(&app.admin));
     let mut server = HttpServer::new(move || {
         actix_web::App::new()
             .app_data(admin.clone())
             .configure(operation::configure(Arc::clone(&operations)))
             .configure(ingest::configure(Arc::clone(&ingest)))
+            .configure(api::configure)
+            // Order matters: the console answers whatever nobody else does.
+            .configure(web::configure)
     })
     .client_request_timeout(HEAD_TIME)
     .keep_alive(KEEP_ALIVE)

@@ -77,7 +77,12 @@ impl Admin {
     }
 
     /// Previews events with candidate rules, off the threads that answer requests.
-    pub async fn preview_with(&self, events: Vec<String>, candidate: Candidate, trace: bool) -> PreviewOutcome {
+    pub async fn preview_with(
+        &self,
+        events: Vec<String>,
+        candidate: Candidate,
+        trace: bool,
+    ) -> PreviewOutcome {
         let rules = self.ground.rules.clone();
         let settings = self.ground.settings.load();
         let work = move || {

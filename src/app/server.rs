@@ -42,7 +42,7 @@ pub(super) fn serve(
             .configure(operation::configure(Arc::clone(&operations)))
             .configure(ingest::configure(Arc::clone(&ingest)))
             .configure(api::configure)
-            // Order matters: the console answers whatever nobody else does.
+            // Last, because what no room knows gets the console's 404 page.
             .configure(web::configure)
     })
     .client_request_timeout(HEAD_TIME)

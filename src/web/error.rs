@@ -1,6 +1,7 @@
 //! What can go wrong with a page, and the page that says so: what happened and what to do next.
 
 use super::shell::Shell;
+use super::view::Prose;
 use crate::admin::AdminError;
 use actix_web::http::StatusCode;
 use askama::Template;
@@ -45,8 +46,8 @@ impl From<AdminError> for PageError {
 pub(super) struct ErrorPage {
     pub(super) shell: Shell,
     title: &'static str,
-    what: String,
-    next: String,
+    what: Prose,
+    next: Prose,
     link: (&'static str, &'static str),
 }
 
@@ -137,7 +138,7 @@ impl PageError {
                 start,
             ),
         };
-        ErrorPage { shell, title, what, next, link }
+        ErrorPage { shell, title, what: Prose::new(&what), next: Prose::new(&next), link }
     }
 
     /// Writes to the log what the page does not say. Once, here.

@@ -1,6 +1,7 @@
 //! What stands around every page: navigation, banners, theme, the form token.
 
 use super::asset;
+use super::view::Prose;
 use super::cookie::Browser;
 use super::theme::Theme;
 use super::visit::Visit;
@@ -40,7 +41,7 @@ pub(super) struct Banner {
     /// A few words.
     pub(super) title: &'static str,
     /// What happened and what to do.
-    pub(super) text: String,
+    pub(super) text: Prose,
     /// Long text, as the complaints about rule files, to be shown as it is.
     pub(super) detail: Option<String>,
     /// Where to go.
@@ -113,7 +114,7 @@ fn banners(admin: &Admin) -> Vec<Banner> {
         banners.push(Banner {
             class: "error",
             title: "Events are refused",
-            text: format!("The journal can not be written: {problem}. Senders keep their events and try again. Look at the disk, then restart the process."),
+            text: Prose::new(&format!("The journal can not be written: {problem}. Senders keep their events and try again. Look at the disk, then restart the process.")),
             detail: None,
             link: None,
         });
@@ -122,8 +123,7 @@ fn banners(admin: &Admin) -> Vec<Banner> {
         banners.push(Banner {
             class: "error",
             title: "The newest rules are not in force",
-            text: "The last good ones keep running. Correct what is named here; nothing is lost meanwhile."
-                .to_owned(),
+            text: Prose::new("The last good ones keep running. Correct what is named here; nothing is lost meanwhile."),
             detail: Some(problem),
             link: None,
         });
@@ -132,7 +132,7 @@ fn banners(admin: &Admin) -> Vec<Banner> {
         banners.push(Banner {
             class: "warning",
             title: "Delivery is paused",
-            text: pause.message,
+            text: Prose::sentence(&pause.message),
             detail: None,
             link: Some(("/settings", "Open the settings")),
         });

@@ -16,7 +16,10 @@ pub struct Check {
 
 impl Admin {
     /// Asks CleverTap what it thinks of the settings with `input` laid over them. Saves nothing, and stores nothing there.
-    pub async fn check_connection(&self, input: &Input) -> Result<Result<Check, Vec<FieldProblem>>, AdminError> {
+    pub async fn check_connection(
+        &self,
+        input: &Input,
+    ) -> Result<Result<Check, Vec<FieldProblem>>, AdminError> {
         let (stored, _) = self.stored(Stored::load).await?;
         let plan = self.ground.rules.plan();
         let wanted = match input.apply(&stored.settings, plan.options(), &self.ground.environment) {

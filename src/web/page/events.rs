@@ -1,6 +1,6 @@
 //! The list of events. Its whole state is in the address, so that it can be kept, shared and gone back to.
 
-use crate::admin::event::{Filter, SCANNED_AT_MOST, StageFilter};
+use crate::admin::event::{Filter, StageFilter};
 use crate::journal::Seq;
 use crate::web::form::Form;
 use crate::web::response::html;
@@ -26,7 +26,6 @@ struct EventsPage {
     scanned: usize,
     back_to: Option<Moment>,
     cut_short: bool,
-    most: usize,
     origin: String,
     has_write_key: bool,
 }
@@ -69,7 +68,6 @@ pub(in crate::web) async fn show(visit: Visit) -> Answer {
         back_to: list.back_to.map(|at| Moment::new(at, now)),
         cut_short: list.cut_short,
         rows: list.rows.into_iter().map(|row| RowView::new(row, now)).collect(),
-        most: SCANNED_AT_MOST,
         origin: visit.origin(),
         has_write_key: visit.admin.overview().has_write_key,
     })

@@ -2,7 +2,7 @@
 
 use crate::web::response::html;
 use crate::web::shell::{Nav, Shell};
-use crate::web::view::{JsonView, ResultView, sentence};
+use crate::web::view::{JsonView, Prose, ResultView};
 use crate::web::visit::{Answer, Visit};
 use askama::Template;
 
@@ -46,8 +46,8 @@ struct ResultsPart {
 /// The results of everything that was pasted.
 #[derive(Default)]
 struct Results {
-    /// Why there are none, a sentence; empty where there are.
-    problem: String,
+    /// Why there are none, where there are none.
+    problem: Option<Prose>,
     shown: Vec<One>,
     /// How many events there were in all.
     count: usize,
@@ -87,11 +87,11 @@ pub(in crate::web) async fn submit(visit: Visit) -> Answer {
 fn evaluate(visit: &Visit, text: &str) -> Results {
     let samples = match visit.admin.preview_text(text, true) {
         Ok(samples) => samples,
-        Err(problem) => return Results { problem: sentence(&problem), ..Results::default() },
+        Err(problem) => return Results { problem: Some(Prose::sentence(&problem)), ..Results::default() },
     };
     let ended = |outcome| samples.iter().filter(|sample| sample.preview.outcome == outcome).count();
     Results {
-        problem: String::new(),
+        problem: None,
         count: samples.len(),
         mapped: ended("mapped"),
         filtered: ended("filtered"),
@@ -102,7 +102,8 @@ fn evaluate(visit: &Visit, text: &str) -> Results {
             .enumerate()
             .map(|(index, sample)| One {
                 number: index + 1,
-                event: JsonView::exact(&sample.event),
+                // Ids name one thing on a page, so only a single event has them.
+                event: if samples.len() == 1 { JsonView::with_paths(&sample.event) } else { JsonView::exact(&sample.event) },
                 result: ResultView::new(&sample.preview, None),
             })
             .collect(),

@@ -5,7 +5,7 @@ use crate::web::cookie::signed_in;
 use crate::web::error::PageError;
 use crate::web::response::{html, html_with, see_other};
 use crate::web::shell::{Nav, Shell};
-use crate::web::view::sentence;
+use crate::web::view::Prose;
 use crate::web::visit::{Answer, Visit};
 use actix_web::http::StatusCode;
 use askama::Template;
@@ -60,7 +60,7 @@ pub(in crate::web) async fn claim(visit: Visit) -> Answer {
             }
         }
     }
-    let in_words = |problem: &String| sentence(problem);
+    let in_words = |problem: &String| Prose::sentence(problem).plain;
     let page = SetupPage {
         shell: Shell::of(&visit, Nav::Elsewhere),
         name: form.get("name").to_owned(),

@@ -217,7 +217,9 @@ fn begin_member(token: &Token<'_>, levels: &mut [Level], pieces: &mut Vec<Piece>
     }
     level.member.clone_from(&level.path);
     match level.is_object {
-        true => push_segment(&mut level.member, &serde_json::from_str::<String>(token.text).unwrap_or_default()),
+        true => {
+            push_segment(&mut level.member, &serde_json::from_str::<String>(token.text).unwrap_or_default())
+        }
         false => level.member.push_str(&format!("[{}]", level.count)),
     }
     level.count += 1;

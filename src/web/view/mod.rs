@@ -2,6 +2,7 @@
 
 mod json;
 mod moment;
+mod prose;
 mod result;
 mod row;
 mod upload;
@@ -9,7 +10,8 @@ mod why;
 
 pub(super) use json::{JsonView, Piece, path_id, pretty};
 pub(super) use moment::Moment;
+pub(super) use prose::Prose;
 pub(super) use result::ResultView;
 pub(super) use row::{Pill, RowView};
-pub(super) use upload::{EndView, UploadView, sentence};
+pub(super) use upload::{EndView, UploadView};
 pub(super) use why::Step;

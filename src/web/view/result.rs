@@ -1,8 +1,7 @@
 //! The result of a preview: what would be sent, where every field came from, and why.
 
-use super::upload::sentence;
 use super::why::WhyView;
-use super::{JsonView, Pill, path_id};
+use super::{JsonView, Pill, Prose, path_id};
 use crate::engine::Preview;
 use crate::engine::trace::{RecordTrace, Trace};
 
@@ -11,7 +10,7 @@ use crate::engine::trace::{RecordTrace, Trace};
 pub(in crate::web) struct ResultView {
     pub(in crate::web) outcome: Pill,
     /// What would become of it, a sentence or two.
-    pub(in crate::web) sentence: String,
+    pub(in crate::web) sentence: Prose,
     /// The reason's code; empty when mapped.
     pub(in crate::web) code: String,
     /// The pack option that would change this, by name; empty where none would.
@@ -22,7 +21,7 @@ pub(in crate::web) struct ResultView {
     pub(in crate::web) records: Vec<RecordView>,
     /// The upload as a command; empty without records.
     pub(in crate::web) curl: String,
-    pub(in crate::web) dropped: Vec<(String, String)>,
+    pub(in crate::web) dropped: Vec<(String, Prose)>,
     pub(in crate::web) why: WhyView,
     pub(in crate::web) revision: String,
 }
@@ -31,7 +30,7 @@ pub(in crate::web) struct ResultView {
 #[derive(Debug, Clone)]
 pub(in crate::web) struct WarningView {
     pub(in crate::web) code: String,
-    pub(in crate::web) sentence: String,
+    pub(in crate::web) sentence: Prose,
     pub(in crate::web) path: String,
     pub(in crate::web) id: String,
 }
@@ -42,7 +41,6 @@ pub(in crate::web) struct RecordView {
     pub(in crate::web) number: usize,
     /// `profile`, `event` or `token`.
     pub(in crate::web) kind: &'static str,
-    pub(in crate::web) rule: String,
     pub(in crate::web) json: JsonView,
     pub(in crate::web) fields: Vec<FieldView>,
 }
@@ -78,9 +76,9 @@ impl ResultView {
         Self {
             outcome: Pill { class, label },
             sentence: match &preview.reason {
-                Some(reason) => sentence(&reason.message),
-                None if count == 1 => "One record would be sent.".to_owned(),
-                None => format!("{count} records would be sent, in one upload."),
+                Some(reason) => Prose::sentence(&reason.message),
+                None if count == 1 => Prose::new("One record would be sent."),
+                None => Prose::new(&format!("{count} records would be sent, in one upload.")),
             },
             option: match code.as_str() {
                 "missing_user_id" | "missing_anonymous_id" => "require_both_ids",
@@ -91,7 +89,11 @@ impl ResultView {
             warnings: preview.warnings.iter().map(warning).collect(),
             records: records(preview, trace, before),
             curl: curl(preview),
-            dropped: trace.dropped.iter().map(|drop| (drop.path.clone(), sentence(&drop.reason))).collect(),
+            dropped: trace
+                .dropped
+                .iter()
+                .map(|drop| (drop.path.clone(), Prose::sentence(&drop.reason)))
+                .collect(),
             why: WhyView::new(trace, mapped),
             revision: preview.revision.clone(),
         }
@@ -112,7 +114,7 @@ fn change(now: &Preview, before: &Preview) -> String {
 fn warning(warning: &crate::engine::warning::Warning) -> WarningView {
     WarningView {
         code: warning.code.to_string(),
-        sentence: sentence(&warning.message),
+        sentence: Prose::sentence(&warning.message),
         path: warning.path.clone(),
         id: path_id(&warning.path),
     }
@@ -126,7 +128,6 @@ fn records(preview: &Preview, trace: &Trace, before: Option<&Preview>) -> Vec<Re
         RecordView {
             number: index + 1,
             kind: traced.map_or("", |traced| traced.kind.as_str()),
-            rule: traced.map(|traced| traced.rule.clone()).unwrap_or_default(),
             json: JsonView::exact(json.get()),
             fields: traced
                 .map(|traced| fields(traced, earlier.map(|all| all.get(index))))

@@ -1,6 +1,6 @@
 //! How an event ended and what CleverTap answered, in words.
 
-use super::Moment;
+use super::{Moment, Prose};
 use crate::admin::event::{EventDetail, Stage};
 use crate::admin::remedy;
 use crate::clock::Millis;
@@ -9,11 +9,11 @@ use crate::clock::Millis;
 #[derive(Debug, Clone)]
 pub(in crate::web) struct EndView {
     /// A sentence.
-    pub(in crate::web) sentence: String,
+    pub(in crate::web) sentence: Prose,
     /// The reason's code; empty where there is none.
     pub(in crate::web) code: String,
-    /// What to do; empty where nothing is to be done.
-    pub(in crate::web) remedy: &'static str,
+    /// What to do, where something is to be done.
+    pub(in crate::web) remedy: Option<Prose>,
     /// Where in the request ingest found the problem; empty unless it did.
     pub(in crate::web) pointer: String,
 }
@@ -26,31 +26,22 @@ impl EndView {
             Some(refusal) => (Some(refusal.code.clone()), Some(refusal.message.clone())),
             None => (end.and_then(|end| end.code.clone()), end.and_then(|end| end.message.clone())),
         };
-        let sentence = message.map(|message| sentence(&message)).unwrap_or_else(|| {
-            match event.stage {
+        let sentence = message.map(|message| Prose::sentence(&message)).unwrap_or_else(|| {
+            Prose::new(match event.stage {
                 Stage::Delivered => "CleverTap took every record of this event.",
                 Stage::Pending => "It is stored and waits to be delivered. Nothing is lost while it waits.",
                 Stage::Filtered => "A rule keeps it from being sent.",
                 Stage::FailedOnIngest | Stage::Failed => "It could not become a record.",
                 Stage::Dead => "It could not be delivered.",
-            }
-            .to_owned()
+            })
         });
         Self {
             sentence,
-            remedy: code.as_deref().and_then(remedy).unwrap_or_default(),
+            remedy: code.as_deref().and_then(remedy).map(Prose::new),
             code: code.unwrap_or_default(),
             pointer: event.refusal.as_ref().map(|refusal| refusal.pointer.clone()).unwrap_or_default(),
         }
     }
-}
-
-/// Error texts begin small and end without a full stop; pages speak in sentences.
-pub(in crate::web) fn sentence(message: &str) -> String {
-    let mut chars = message.chars();
-    let first: String = chars.next().map(|c| c.to_uppercase().collect()).unwrap_or_default();
-    let stop = if message.ends_with(['.', '!', '?']) { "" } else { "." };
-    format!("{first}{}{stop}", chars.as_str())
 }
 
 /// One call of the upload API.

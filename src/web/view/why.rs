@@ -1,5 +1,6 @@
 //! Why an event became what it became: every rule in order, its conditions with what was found, and the nearest miss.
 
+use super::Prose;
 use crate::engine::trace::{ConditionTrace, RuleTrace, Trace, Verdict};
 use std::cmp::Reverse;
 
@@ -8,7 +9,9 @@ use std::cmp::Reverse;
 pub(in crate::web) struct WhyView {
     /// The rule that decided, by its id; empty where none did.
     pub(in crate::web) decided: String,
-    /// The rule that came closest without applying, where that may be of use.
+    /// The rule that would have made a record had another not decided before it; empty where there is none.
+    pub(in crate::web) shadowed: String,
+    /// The rule that came closest without applying, where nothing else explains the missing record.
     pub(in crate::web) nearest: Option<NearestMiss>,
     /// Every rule, in order.
     pub(in crate::web) rules: Vec<RuleView>,
@@ -54,7 +57,7 @@ pub(in crate::web) enum Step {
 /// One judged test.
 #[derive(Debug, Clone)]
 pub(in crate::web) struct TestView {
-    pub(in crate::web) text: String,
+    pub(in crate::web) text: Prose,
     pub(in crate::web) holds: bool,
     /// What was found; empty where nothing was looked at.
     pub(in crate::web) actual: String,
@@ -75,9 +78,10 @@ impl WhyView {
     /// `mapped` says whether records were made: where they were, the nearest miss is of no use.
     pub(in crate::web) fn new(trace: &Trace, mapped: bool) -> Self {
         let decided = trace.rules.iter().find(|rule| rule.verdict == Verdict::Matched);
-        let nearest =
-            trace.rules.iter().filter(|rule| rule.action == "emit" && rule.verdict == Verdict::NotMatched);
-        let nearest = nearest.filter(|_| !mapped).min_by_key(|rule| {
+        let emitting = || trace.rules.iter().filter(|rule| rule.action == "emit" && !mapped);
+        let shadowed = emitting().find(|rule| rule.verdict == Verdict::Shadowed).map(|rule| rule.id.clone());
+        let nearest = emitting().filter(|rule| rule.verdict == Verdict::NotMatched && shadowed.is_none());
+        let nearest = nearest.min_by_key(|rule| {
             let tests = tests(&rule.condition);
             (rule.misses, Reverse(tests.iter().filter(|test| test.is_met()).count()))
         });
@@ -88,7 +92,8 @@ impl WhyView {
         let nearest_id = nearest.as_ref().map(|nearest| nearest.id.as_str());
         let rules = trace.rules.iter().map(|rule| RuleView::new(rule, nearest_id == Some(rule.id.as_str())));
         let rules = rules.collect();
-        Self { decided: decided.map(|rule| rule.id.clone()).unwrap_or_default(), nearest, rules }
+        let decided = decided.map(|rule| rule.id.clone()).unwrap_or_default();
+        Self { decided, shadowed: shadowed.unwrap_or_default(), nearest, rules }
     }
 }
 
@@ -124,7 +129,7 @@ impl RuleView {
 
 fn view(condition: &ConditionTrace, negated: bool) -> TestView {
     TestView {
-        text: condition.text.clone(),
+        text: Prose::new(&condition.text),
         holds: condition.holds,
         actual: condition.actual.clone(),
         is_group: !condition.inner.is_empty(),

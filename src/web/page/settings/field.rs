@@ -12,7 +12,6 @@ use serde_json::Value;
 /// A field whose value may be seen.
 pub(super) struct TextField {
     pub(super) name: &'static str,
-    pub(super) label: &'static str,
     pub(super) value: String,
     /// What is wrong with it, a sentence; empty where nothing is.
     pub(super) problem: String,
@@ -61,7 +60,6 @@ impl TextField {
         let typed = typed.and_then(|form| form.find(field.name())).filter(|_| variable.is_empty());
         Self {
             name: field.name(),
-            label: field.label(),
             value: typed.map_or_else(|| field.shown(&view.settings), str::to_owned),
             problem: problem(field.name(), problems),
             variable,

@@ -47,12 +47,7 @@ impl Collector for Rooms {
                 ("dead", counts.dead),
             ],
         )?;
-        gauge(
-            &mut encoder,
-            "tapline_events_pending",
-            "Events that have not ended yet",
-            counts.pending,
-        )?;
+        gauge(&mut encoder, "tapline_events_pending", "Events that have not ended yet", counts.pending)?;
         let writable = u64::from(self.0.journal.broken().is_none());
         gauge(&mut encoder, "tapline_journal_writable", "Whether the journal can write", writable)?;
         let paused = u64::from(self.0.delivery.pause().is_some());

@@ -1,6 +1,6 @@
 //! Flags about what the process says about itself.
 
-use super::Failure;
+use super::{Failure, say};
 use crate::telemetry::{self, Format};
 
 /// What is logged, and how.
@@ -34,5 +34,16 @@ impl LogArgs {
             let expected = "expected --log to be a level like `info`, or levels by module";
             Failure::CouldNotRun(format!("{expected}, found `{}`: {error}", self.log))
         })
+    }
+
+    /// Says something that is neither data nor a mistake: plainly to a person, as lines of the log to a machine.
+    pub(super) fn say(&self, text: &str) {
+        match self.log_format {
+            LogFormat::Human => say(text),
+            LogFormat::Json => text
+                .lines()
+                .filter(|line| !line.is_empty())
+                .for_each(|line| tracing::info!("{}", line.trim())),
+        }
     }
 }

@@ -11,6 +11,8 @@ mod ingest;
 mod journal;
 /// What holds for every event, however odd.
 mod properties;
+/// The program as a process: starting, ending, exit codes.
+mod serve;
 /// What tests stand on.
 mod support;
 /// Walls, homes, sizes, and the truth of READMEs.

@@ -3,6 +3,8 @@
 
 /// What is said of rules that are wrong, as data.
 mod diagnostics;
+/// The program beside CleverTap's stand-in, from Segment's calls to CleverTap's records.
+mod end_to_end;
 /// Events and what they become, as data.
 mod golden;
 /// The tracking API over real connections.

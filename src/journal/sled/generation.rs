@@ -125,7 +125,8 @@ impl Generation {
     pub(super) fn sweep_unfinished(&self) -> Result<(), JournalError> {
         while let Some(entry) = self.database.db.iter().next_back() {
             let first = place(self.first, entry)?;
-            let head = self.database.db.contains_key(key(first, 0)).map_err(|error| unreadable(first, error))?;
+            let head =
+                self.database.db.contains_key(key(first, 0)).map_err(|error| unreadable(first, error))?;
             if head {
                 break;
             }
@@ -173,7 +174,8 @@ fn key(first: Seq, chunk: u16) -> [u8; 10] {
 }
 
 fn parse_key(near: Seq, key: &[u8]) -> Result<(Seq, u16), JournalError> {
-    let parts = key.split_first_chunk::<8>().and_then(|(place, number)| Some((place, number.first_chunk::<2>()?)));
+    let parts =
+        key.split_first_chunk::<8>().and_then(|(place, number)| Some((place, number.first_chunk::<2>()?)));
     let (place, number) = parts.filter(|_| key.len() == 10).ok_or_else(|| JournalError::Damaged {
         at: near,
         what: format!("a key of {} bytes where a block was expected", key.len()),
@@ -254,10 +256,21 @@ mod tests {
         }
         assert_eq!(generation.tip().unwrap(), Some((Seq(next), Millis(next as i64 - 1))));
         let mut known = Vec::new();
-        assert!(generation.known_backwards(|at, _, _| { known.push(at.0); true }).unwrap());
+        assert!(
+            generation
+                .known_backwards(|at, _, _| {
+                    known.push(at.0);
+                    true
+                })
+                .unwrap()
+        );
         assert_eq!(known, (10..next).rev().collect::<Vec<_>>());
         let blobs = Generation::directory(under.path(), Seq(0)).join("blobs");
-        assert_eq!(std::fs::read_dir(blobs).unwrap().count(), 0, "sled stored something where nothing is synced");
+        assert_eq!(
+            std::fs::read_dir(blobs).unwrap().count(),
+            0,
+            "sled stored something where nothing is synced"
+        );
     }
 
     #[test]

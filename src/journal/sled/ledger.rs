@@ -117,7 +117,12 @@ impl Ledger {
         }
     }
 
-    fn bring(&mut self, proposal: &mut Proposal, main: &MainDatabase, number: u64) -> Result<(), JournalError> {
+    fn bring(
+        &mut self,
+        proposal: &mut Proposal,
+        main: &MainDatabase,
+        number: u64,
+    ) -> Result<(), JournalError> {
         if !proposal.pages.contains_key(&number) {
             let page = self.pages.get(&number).map_or_else(|| main.page(number), |page| Ok(page.clone()))?;
             proposal.pages.insert(number, page);

@@ -41,7 +41,8 @@ use self::main_database::MainDatabase;
 use self::page::{Page, locate};
 use self::settler::Settler;
 use super::{
-    AppendError, Appended, Block, Counts, End, Journal, JournalError, NewEvent, Seq, Settling, UploadId, UploadNote,
+    AppendError, Appended, Block, Counts, End, Journal, JournalError, NewEvent, Seq, Settling, UploadId,
+    UploadNote,
 };
 use crate::clock::Millis;
 use async_trait::async_trait;
@@ -105,7 +106,8 @@ impl SledJournal {
 
     /// Bytes that all databases take on the disk.
     pub fn bytes(&self) -> u64 {
-        self.parts.chain.newest().map_or(0, |active| self.parts.chain.bytes(&active)) + self.parts.main.bytes()
+        self.parts.chain.newest().map_or(0, |active| self.parts.chain.bytes(&active))
+            + self.parts.main.bytes()
     }
 }
 
@@ -148,8 +150,14 @@ impl Parts {
         let _one_at_a_time = self.sweeping.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(active) = self.chain.newest() else { return Ok(Swept::default()) };
         let settled_until = self.settled_until();
-        retention::Sweep { chain: &self.chain, main: &self.main, cache: &self.cache, settled_until, active: &active }
-            .run(retention, now)
+        retention::Sweep {
+            chain: &self.chain,
+            main: &self.main,
+            cache: &self.cache,
+            settled_until,
+            active: &active,
+        }
+        .run(retention, now)
     }
 }
 

@@ -107,9 +107,14 @@ pub(crate) struct Connection {
 impl Connection {
     /// Connects.
     pub(crate) async fn open(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.expect("a listening server");
+        Self::try_open(address).await.expect("a listening server")
+    }
+
+    /// Connects, unless nobody listens.
+    pub(crate) async fn try_open(address: SocketAddr) -> Option<Self> {
+        let stream = TcpStream::connect(address).await.ok()?;
         stream.set_nodelay(true).expect("a working socket");
-        Self { stream, unread: Vec::new() }
+        Some(Self { stream, unread: Vec::new() })
     }
 
     /// Sends a request and reads its answer.

@@ -48,6 +48,7 @@ async fn broken_rules_are_shown_with_place_and_caret_and_end_with_1() {
     assert_eq!(caret.matches('^').count(), "whne".len(), "{}", ended.stdout);
     assert!(ended.stdout.contains("`when`"), "{}", ended.stdout);
     assert!(!ended.stdout.contains('\u{1b}'), "colours where there is no terminal");
+    assert_eq!(ended.stderr, "problems found: 3\n");
 }
 
 #[tokio::test]

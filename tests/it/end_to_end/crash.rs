@@ -30,7 +30,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_kills_under_load_every_answered_event_has_arrived_or_is_listed() {
-    let kills = figure::rounds(4, 40);
+    let kills = figure::rounds(8, 100);
     let stand = Stand::start(&["--fault", "slow:ms=15"]).await;
     let load = Load::start();
     let mut unsettled_at_kills = BTreeMap::new();

@@ -10,6 +10,7 @@
 use crate::clock::Millis;
 use crate::journal::{Block, DedupKey, Entry, JournalError, NewEvent, Refusal, Seq};
 use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// The version this code writes, and the only one so far.
@@ -193,11 +194,10 @@ impl<'a> Stored<'a> {
 
     /// The events as the window of known ones needs them, the last first.
     pub(super) fn known_backwards(&self) -> impl Iterator<Item = (Seq, DedupKey, Millis)> {
-        let places = (self.first.0..).zip(&self.rows).collect::<Vec<_>>();
-        places
-            .into_iter()
-            .rev()
-            .map(|(at, row)| (Seq(at), DedupKey(u128::from_be_bytes(row.key)), Millis(row.received_at)))
+        self.rows.iter().enumerate().rev().map(|(index, row)| {
+            let at = Seq(self.first.0.saturating_add(index as u64));
+            (at, DedupKey(u128::from_be_bytes(row.key)), Millis(row.received_at))
+        })
     }
 
     /// Unpacks the events.
@@ -241,7 +241,7 @@ impl<'a> Stored<'a> {
         }
         let payload = match self.codec {
             CODEC_RAW => self.stored.to_vec(),
-            CODEC_ZSTD => zstd::bulk::decompress(self.stored, self.raw_length)
+            CODEC_ZSTD => decompress(self.stored, self.raw_length)
                 .map_err(|error| damaged(self.first, format!("the payload can not be unpacked: {error}")))?,
             other => return Err(damaged(self.first, format!("unknown codec `{other}`"))),
         };
@@ -254,6 +254,20 @@ impl<'a> Stored<'a> {
         }
         Ok(payload.into())
     }
+}
+
+// Making a decompressor costs more than unpacking a small block, so every thread keeps one.
+fn decompress(packed: &[u8], most: usize) -> std::io::Result<Vec<u8>> {
+    thread_local! {
+        static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
+    }
+    DECOMPRESSOR.with_borrow_mut(|kept| {
+        let decompressor = match kept {
+            Some(decompressor) => decompressor,
+            None => kept.insert(zstd::bulk::Decompressor::new()?),
+        };
+        decompressor.decompress(packed, most)
+    })
 }
 
 /// The rest of a header. Its length was checked; past its end it reads zeros.

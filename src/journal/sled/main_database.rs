@@ -71,7 +71,8 @@ impl Changes {
 
     pub(super) fn put_upload(&mut self, mut note: UploadNote) -> Result<(), JournalError> {
         if note.answer.len() > ANSWER_MOST {
-            note.answer.truncate(note.answer.floor_char_boundary(ANSWER_MOST));
+            let boundary = (0..=ANSWER_MOST).rev().find(|at| note.answer.is_char_boundary(*at));
+            note.answer.truncate(boundary.unwrap_or_default());
         }
         let bytes = postcard::to_extend(&note, vec![VERSION]).map_err(|error| unpackable(&error))?;
         self.batch.insert(upload_key(note.id).as_slice(), bytes);

@@ -46,7 +46,6 @@ use super::{
 };
 use crate::clock::Millis;
 use async_trait::async_trait;
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -134,14 +133,15 @@ impl Parts {
     }
 
     fn ends(&self, first: Seq, count: u64) -> Result<Vec<Option<End>>, JournalError> {
-        let mut pages: BTreeMap<u64, Page> = BTreeMap::new();
+        let mut page: Option<(u64, Page)> = None;
         let mut ends = Vec::new();
         for at in (first.0..first.0.saturating_add(count)).map(Seq) {
             let (number, index) = locate(at);
-            if !pages.contains_key(&number) {
-                pages.insert(number, self.main.page(number)?);
-            }
-            ends.push(pages.get(&number).and_then(|page| page.end(index)));
+            let (_, page) = match page.take_if(|(known, _)| *known == number) {
+                Some(same) => page.insert(same),
+                None => page.insert((number, self.main.page(number)?)),
+            };
+            ends.push(page.end(index));
         }
         Ok(ends)
     }

@@ -151,7 +151,7 @@ mod tests {
         let states = [State::Delivered, State::Filtered, State::Failed, State::Dead];
         End {
             state: states[seed % 4],
-            code: (seed % 4 > 0).then(|| format!("code_{}", seed % 5)),
+            code: (!seed.is_multiple_of(4)).then(|| format!("code_{}", seed % 5)),
             message: (seed % 4 > 1).then(|| format!("message {seed}")),
             upload: seed.is_multiple_of(3).then_some(UploadId(seed as u64)),
             revision: format!("revision {}", seed % 2),

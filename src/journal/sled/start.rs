@@ -155,5 +155,7 @@ fn rebuild_window(chain: &Arc<Chain>, policy: WindowPolicy) -> Result<Window, Jo
             Err(error) => return Err(error),
         }
     }
+    // What was read for the window need not stay in memory.
+    chain.put_away();
     Ok(window)
 }

@@ -1,6 +1,8 @@
 //! The one integration binary: everything that needs more than one room.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+/// The REST API, as its callers see it.
+mod api;
 /// What is said of rules that are wrong, as data.
 mod diagnostics;
 /// Events and what they become, as data.
@@ -15,3 +17,5 @@ mod properties;
 mod support;
 /// Walls, homes, sizes, and the truth of READMEs.
 mod tidy;
+/// The console, as a browser sees it.
+mod web;

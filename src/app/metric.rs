@@ -47,18 +47,13 @@ impl Collector for Rooms {
                 ("dead", counts.dead),
             ],
         )?;
-        gauge(
-            &mut encoder,
-            "tapline_events_pending",
-            "Events that have not ended yet",
-            counts.pending as f64,
-        )?;
-        let writable = f64::from(u8::from(self.0.journal.broken().is_none()));
+        gauge(&mut encoder, "tapline_events_pending", "Events that have not ended yet", counts.pending)?;
+        let writable = u64::from(self.0.journal.broken().is_none());
         gauge(&mut encoder, "tapline_journal_writable", "Whether the journal can write", writable)?;
-        let paused = f64::from(u8::from(self.0.delivery.pause().is_some()));
+        let paused = u64::from(self.0.delivery.pause().is_some());
         gauge(&mut encoder, "tapline_delivery_paused", "Whether nothing is delivered at the moment", paused)?;
         deliveries(&mut encoder, &self.0.delivery)?;
-        let reloaded = f64::from(u8::from(self.0.rules.problem().is_none()));
+        let reloaded = u64::from(self.0.rules.problem().is_none());
         let help = "Whether the newest rules are the ones in force";
         gauge(&mut encoder, "tapline_config_last_reload_successful", help, reloaded)?;
         let plan = self.0.rules.plan();
@@ -84,9 +79,9 @@ fn deliveries(encoder: &mut DescriptorEncoder, status: &DeliveryStatus) -> fmt::
     counter(encoder, "tapline_records_rejected", "Records that ended as dead letters", totals.rejected)?;
     let left_out = "Push tokens not sent because the same was sent before";
     counter(encoder, "tapline_tokens_left_out", left_out, totals.tokens_left_out)?;
-    gauge(encoder, "tapline_uploads_in_flight", "Uploads in flight", status.in_flight() as f64)?;
+    gauge(encoder, "tapline_uploads_in_flight", "Uploads in flight", status.in_flight() as u64)?;
     let backlog: usize = status.backlog().iter().sum();
-    gauge(encoder, "tapline_lanes_backlog", "Evaluated events that wait in the lanes", backlog as f64)
+    gauge(encoder, "tapline_lanes_backlog", "Evaluated events that wait in the lanes", backlog as u64)
 }
 
 fn counter(encoder: &mut DescriptorEncoder, name: &str, help: &str, value: u64) -> fmt::Result {
@@ -104,7 +99,7 @@ fn ended(encoder: &mut DescriptorEncoder, states: [(&'static str, u64); 4]) -> f
     Ok(())
 }
 
-fn gauge(encoder: &mut DescriptorEncoder, name: &str, help: &str, value: f64) -> fmt::Result {
-    let gauge = ConstGauge::new(value);
+fn gauge(encoder: &mut DescriptorEncoder, name: &str, help: &str, value: u64) -> fmt::Result {
+    let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
     gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
 }

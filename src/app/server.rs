@@ -2,11 +2,11 @@
 
 use super::App;
 use super::operation::{self, Operations};
-use crate::api;
 use crate::ingest::{self, Ingest};
-use crate::web as console;
+use crate::{api, web};
+use actix_web::HttpServer;
 use actix_web::dev::Server;
-use actix_web::{HttpServer, web};
+use actix_web::web::Data;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ pub(super) fn serve(
     operations: Arc<Operations>,
     workers: Option<usize>,
 ) -> io::Result<Server> {
-    let admin = web::Data::from(Arc::clone(&app.admin));
+    let admin = Data::from(Arc::clone(&app.admin));
     let mut server = HttpServer::new(move || {
         actix_web::App::new()
             .app_data(admin.clone())
@@ -43,7 +43,7 @@ pub(super) fn serve(
             .configure(ingest::configure(Arc::clone(&ingest)))
             .configure(api::configure)
             // Last, because what no room knows gets the console's 404 page.
-            .configure(console::configure)
+            .configure(web::configure)
     })
     .client_request_timeout(HEAD_TIME)
     .keep_alive(KEEP_ALIVE)

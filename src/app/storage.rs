@@ -2,7 +2,7 @@
 
 use super::application::BuildError;
 use super::option::Storage;
-use crate::journal::sled::{self, SledJournal};
+use crate::journal::sled::{Options, SledJournal};
 use crate::journal::{Journal, JournalError, Store};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ impl Opened {
             }
             Storage::Directory => {
                 let opening =
-                    tokio::task::spawn_blocking(move || SledJournal::open(&data, sled::Options::default()));
+                    tokio::task::spawn_blocking(move || SledJournal::open(&data, Options::default()));
                 let (journal, store) = opening.await.map_err(interrupted)??;
                 Ok(Self { journal: Arc::clone(&journal) as _, store, closer: Closer(Some(journal)) })
             }

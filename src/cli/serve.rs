@@ -2,7 +2,7 @@
 
 use super::limit::LimitArgs;
 use super::log::LogArgs;
-use super::{Failure, RulesArgs, say};
+use super::{Failure, RulesArgs};
 use crate::admin::{Environment, FirstStart};
 use crate::app::{Application, Options};
 use crate::rulebook::LiveRules;
@@ -49,7 +49,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let runtime = tokio::runtime::Runtime::new()?;
     let ended = runtime.block_on(async {
         let application = Application::build(options).await.map_err(could_not_run)?;
-        say(&greeting(&application, args));
+        args.log.say(&greeting(&application, args));
         application.run_until_stopped().await.map_err(could_not_run)
     });
     runtime.shutdown_timeout(LAST_WAIT);

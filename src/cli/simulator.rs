@@ -1,8 +1,8 @@
 //! `tapline simulator`: a stand-in for CleverTap.
 
+use super::Failure;
 use super::log::LogArgs;
 use super::serve::parse_address;
-use super::{Failure, say};
 use crate::settings::Secret;
 use crate::simulator::{self, FAULT_SYNTAX, Fault, Options};
 use std::net::SocketAddr;
@@ -46,7 +46,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let runtime = tokio::runtime::Runtime::new()?;
     runtime
         .block_on(simulator::run(args.listen, options, |address| {
-            say(&format!(
+            args.log.say(&format!(
                 "CleverTap's stand-in listens on http://{address}; GET /received lists what it took"
             ));
         }))

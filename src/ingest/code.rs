@@ -58,6 +58,8 @@ codes! {
     MissingWriteKey = 401 "missing_write_key",
     /// The request shows another write key.
     WrongWriteKey = 401 "wrong_write_key",
+    /// There is no such path.
+    NotFound = 404 "not_found",
     /// The path takes POST only.
     MethodNotAllowed = 405 "method_not_allowed",
     /// The body came too slowly.

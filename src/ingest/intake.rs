@@ -7,8 +7,7 @@ use super::incoming::{Incoming, MessageId};
 use super::key::{self, Proof};
 use super::limit::Limits;
 use super::shared::Shared;
-use super::stamp::{self, Stamp};
-use crate::clock::Millis;
+use super::stamp::{self, Receipt, Stamp};
 use crate::engine::event::{At, CallKind, Kind, Scanner};
 use crate::journal::{DedupKey, NewEvent};
 use crate::settings::Secret;
@@ -24,7 +23,7 @@ pub(crate) struct Request<'a> {
     /// The path.
     pub(crate) endpoint: Endpoint,
     /// When it came.
-    pub(crate) received_at: Millis,
+    pub(crate) receipt: &'a Receipt,
     /// The key to be shown.
     pub(crate) write_key: &'a Secret,
     /// Whether it has been.
@@ -75,23 +74,23 @@ fn read_batch(text: &str, request: &Request<'_>) -> Result<Vec<NewEvent>, Compla
     let shared = Shared::of(&batch, count, limits)?;
     let events = json.elements(calls).enumerate().map(|(index, at)| {
         let call = Incoming { json, at };
-        let place = format!("/batch/{index}");
+        let place = || format!("/batch/{index}");
         if deep.binary_search(&index).is_ok() {
-            return keep_remains(&call, envelope::too_deep(), &place, request);
+            return keep_remains(&call, envelope::too_deep(), &place(), request);
         }
         if json.raw(at).len() > limits.event_bytes {
-            return keep_remains(&call, too_large(limits), &place, request);
+            return keep_remains(&call, too_large(limits), &place(), request);
         }
         match call.check(None) {
             Err(complaint) if complaint.code == Code::NotAnObject => {
-                keep_remains(&call, complaint, &place, request)
+                keep_remains(&call, complaint, &place(), request)
             }
             checked => {
                 let mut event = complete(&call, None, &shared, request);
                 if event.body.len() > limits.event_bytes + STAMP_BYTES {
-                    return keep_remains(&call, too_large(limits), &place, request);
+                    return keep_remains(&call, too_large(limits), &place(), request);
                 }
-                event.refusal = checked.err().map(|complaint| complaint.into_refusal(&place));
+                event.refusal = checked.err().map(|complaint| complaint.into_refusal(&place()));
                 event
             }
         }
@@ -122,12 +121,11 @@ fn complete(
     request: &Request<'_>,
 ) -> NewEvent {
     let (id, is_new) = id_of(call);
-    let stamp =
-        Stamp { received_at: request.received_at, kind, message_id: is_new.then_some(id.as_ref()), shared };
+    let stamp = Stamp { receipt: request.receipt, kind, message_id: is_new.then_some(id.as_ref()), shared };
     let body = stamp::render(call, &stamp);
     NewEvent {
         dedup: dedup_key(request.write_key, &id),
-        received_at: request.received_at,
+        received_at: request.receipt.at,
         refusal: None,
         body,
     }
@@ -140,9 +138,9 @@ fn keep_remains(call: &Incoming<'_>, complaint: Complaint, place: &str, request:
     let shown = if id.len() <= request.limits.event_bytes { id.as_ref() } else { "" };
     NewEvent {
         dedup: dedup_key(request.write_key, &id),
-        received_at: request.received_at,
+        received_at: request.receipt.at,
         refusal: Some(complaint.into_refusal(place)),
-        body: stamp::render_remains(call, shown, request.received_at),
+        body: stamp::render_remains(call, shown, request.receipt),
     }
 }
 
@@ -186,10 +184,10 @@ mod tests {
 
     fn read_with(body: &str, endpoint: Endpoint, limits: &Limits) -> Result<Vec<NewEvent>, Complaint> {
         let write_key = Secret::parse("key_1").unwrap();
-        let received_at = Millis(1_767_225_610_000);
+        let receipt = Receipt::at(crate::clock::Millis(1_767_225_610_000));
         read(
             body.as_bytes(),
-            &Request { endpoint, received_at, write_key: &write_key, proof: Proof::Given, limits },
+            &Request { endpoint, receipt: &receipt, write_key: &write_key, proof: Proof::Given, limits },
         )
     }
 

@@ -4,9 +4,12 @@ use super::code::Code;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use std::time::Duration;
+
+/// Around what a durable write takes on a good disk, and up to what a bad one does.
+const SECONDS: [f64; 11] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
 
 /// Counters of ingest. Clones count into the same ones.
 #[derive(Debug, Clone)]
@@ -40,8 +43,7 @@ pub(crate) struct Tally {
 
 impl Default for IngestMetrics {
     fn default() -> Self {
-        // From a tenth of a millisecond to about six seconds.
-        let seconds = Histogram::new(exponential_buckets(0.0001, 3.0, 11));
+        let seconds = Histogram::new(SECONDS);
         Self { answers: Family::default(), events: Family::default(), seconds }
     }
 }

@@ -88,7 +88,7 @@ const ENDPOINTS: [(&str, Endpoint); 15] = [
     ("import", Endpoint::Batch),
 ];
 
-/// Adds the routes. Nothing else below `/v1/` is touched.
+/// Adds the routes. What else is asked for below `/v1/` is answered as a sender understands it, not with a page.
 pub fn configure(ingest: Arc<Ingest>) -> impl FnOnce(&mut ServiceConfig) {
     move |config| {
         for (name, endpoint) in ENDPOINTS {
@@ -101,5 +101,7 @@ pub fn configure(ingest: Arc<Ingest>) -> impl FnOnce(&mut ServiceConfig) {
                 .default_service(web::to(receive::refuse_method));
             config.service(resource);
         }
+        let elsewhere = web::resource("/v1/{path:.*}").app_data(web::Data::from(ingest));
+        config.service(elsewhere.default_service(web::to(receive::refuse_path)));
     }
 }

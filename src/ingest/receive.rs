@@ -4,6 +4,7 @@ use super::code::{Code, Complaint};
 use super::intake::{self, Request};
 use super::key::{self, Proof};
 use super::metric::Tally;
+use super::stamp::Receipt;
 use super::{Endpoint, Ingest, answer, body, gzip};
 use crate::journal::{AppendError, Appended, NewEvent};
 use crate::settings::Secret;
@@ -43,6 +44,12 @@ pub(crate) async fn refuse_method(ingest: Data<Ingest>, payload: Payload) -> Htt
     ingest.refuse(&Complaint::new(Code::MethodNotAllowed, message), payload).await
 }
 
+/// Answers every other path below `/v1/`.
+pub(crate) async fn refuse_path(ingest: Data<Ingest>, payload: Payload) -> HttpResponse {
+    let message = "expected `/v1/` and one of `identify`, `track`, `page`, `screen`, `group`, `alias`, `batch`, `import`";
+    ingest.refuse(&Complaint::new(Code::NotFound, message), payload).await
+}
+
 /// What the head of a request says about its body.
 struct Head {
     gzip: bool,
@@ -72,7 +79,7 @@ impl Ingest {
         }
         let request = Request {
             endpoint,
-            received_at: self.clock.now(),
+            receipt: &Receipt::at(self.clock.now()),
             write_key: &head.write_key,
             proof: head.proof,
             limits: &self.limits,

@@ -11,11 +11,26 @@ use crate::engine::event::text::push_escaped;
 use crate::engine::event::time::{parse_iso, render_iso};
 use std::borrow::Cow;
 
+/// When a request was received, rendered once for all its calls.
+#[derive(Debug)]
+pub(crate) struct Receipt {
+    /// The time.
+    pub(crate) at: Millis,
+    json: String,
+}
+
+impl Receipt {
+    /// A receipt of that time.
+    pub(crate) fn at(at: Millis) -> Self {
+        Self { at, json: format!("\"{}\"", render_iso(at.0)) }
+    }
+}
+
 /// What is set on a call.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stamp<'a> {
     /// When it was received.
-    pub(crate) received_at: Millis,
+    pub(crate) receipt: &'a Receipt,
     /// The kind its path names, if it does.
     pub(crate) kind: Option<CallKind>,
     /// Its id, where the call has none or not as text.
@@ -40,20 +55,20 @@ pub(crate) fn render(call: &Incoming<'_>, stamp: &Stamp<'_>) -> Vec<u8> {
         }
     }
     for (name, value) in &set {
-        push_member(&mut body, &format!("\"{name}\""), value);
+        push_named(&mut body, name, value);
     }
     body.push(b'}');
     body
 }
 
 /// What can be kept of a call that is too large or too deep to be kept, or is no call at all.
-pub(crate) fn render_remains(call: &Incoming<'_>, message_id: &str, received_at: Millis) -> Vec<u8> {
+pub(crate) fn render_remains(call: &Incoming<'_>, message_id: &str, receipt: &Receipt) -> Vec<u8> {
     let mut body = Vec::new();
     if let Some(kind) = call.text("type").and_then(|text| CallKind::parse(&text)) {
-        push_member(&mut body, "\"type\"", &quoted(kind.as_str()));
+        push_named(&mut body, "type", &quoted(kind.as_str()));
     }
-    push_member(&mut body, "\"messageId\"", &quoted(message_id));
-    push_member(&mut body, "\"receivedAt\"", &quoted(&render_iso(received_at.0)));
+    push_named(&mut body, "messageId", &quoted(message_id));
+    push_named(&mut body, "receivedAt", &receipt.json);
     body.push(b'}');
     body
 }
@@ -80,33 +95,32 @@ fn members<'a>(call: &Incoming<'a>, stamp: &Stamp<'a>) -> Members<'a> {
     if let (None, Some(sent_at)) = (own_sent_at, stamp.shared.sent_at) {
         set.push(("sentAt", sent_at.into()));
     }
-    push_times(&mut set, call, own_sent_at.or(stamp.shared.sent_at), stamp.received_at);
-    set.push(("receivedAt", quoted(&render_iso(stamp.received_at.0))));
+    push_times(&mut set, call, own_sent_at.or(stamp.shared.sent_at), stamp.receipt);
+    set.push(("receivedAt", stamp.receipt.json.as_str().into()));
     set
 }
 
 /// Corrects the sender's clock: `timestamp = receivedAt − (sentAt − originalTimestamp)`.
 /// A call that has `originalTimestamp` has been through this already, at Segment or another ingest.
 /// Source: <https://segment.com/docs/connections/spec/common/#timestamps>, read 2026-11.
-fn push_times<'a>(set: &mut Members<'a>, call: &Incoming<'a>, sent_at: Option<&str>, received_at: Millis) {
+fn push_times<'a>(set: &mut Members<'a>, call: &Incoming<'a>, sent_at: Option<&str>, receipt: &'a Receipt) {
     if call.member("originalTimestamp").is_some_and(|value| !call.json.is_blank(value)) {
         return;
     }
     let told = call.member("timestamp").filter(|&value| !call.json.is_blank(value));
-    let told_time = call.text("timestamp").and_then(|text| parse_iso(&text));
-    let sent_time = sent_at.and_then(parse_quoted);
-    let time = match (told_time, sent_time) {
-        // It happened when it came, whatever the sender's clock says.
-        (None, _) => received_at.0,
-        (Some(told), None) => told,
-        (Some(told), Some(sent)) => {
-            sent.checked_sub(told).and_then(|skew| received_at.0.checked_sub(skew)).unwrap_or(told)
-        }
-    };
-    let original =
-        told.map_or_else(|| quoted(&render_iso(received_at.0)), |value| call.json.raw(value).into());
-    set.push(("originalTimestamp", original));
-    set.push(("timestamp", quoted(&render_iso(time))));
+    let original = told.map_or(receipt.json.as_str(), |value| call.json.raw(value));
+    set.push(("originalTimestamp", original.into()));
+    let timestamp =
+        match (call.text("timestamp").and_then(|text| parse_iso(&text)), sent_at.and_then(parse_quoted)) {
+            // It happened when it came, whatever the sender's clock says.
+            (None, _) => receipt.json.as_str().into(),
+            (Some(told), None) => quoted(&render_iso(told)),
+            (Some(told), Some(sent)) => {
+                let corrected = sent.checked_sub(told).and_then(|skew| receipt.at.0.checked_sub(skew));
+                quoted(&render_iso(corrected.unwrap_or(told)))
+            }
+        };
+    set.push(("timestamp", timestamp));
 }
 
 /// The time in a JSON string.
@@ -116,10 +130,20 @@ fn parse_quoted(json: &str) -> Option<i64> {
 }
 
 fn quoted<'a>(text: &str) -> Cow<'a, str> {
-    let mut json = b"\"".to_vec();
+    let mut json = Vec::with_capacity(text.len() + 2);
+    json.push(b'"');
     push_escaped(&mut json, text);
     json.push(b'"');
     String::from_utf8(json).unwrap_or_default().into()
+}
+
+/// Adds a member whose name needs no escapes.
+fn push_named(body: &mut Vec<u8>, name: &str, raw_value: &str) {
+    body.push(if body.is_empty() { b'{' } else { b',' });
+    body.push(b'"');
+    body.extend_from_slice(name.as_bytes());
+    body.extend_from_slice(b"\":");
+    body.extend_from_slice(raw_value.as_bytes());
 }
 
 fn push_member(body: &mut Vec<u8>, raw_name: &str, raw_value: &str) {
@@ -145,7 +169,7 @@ mod tests {
         let mut scanner = Scanner::default();
         let call = Incoming { json: scanner.scan(text).unwrap(), at: At::ROOT };
         let shared = Shared { sent_at, ..Shared::default() };
-        let stamp = Stamp { received_at: RECEIVED, kind, message_id, shared: &shared };
+        let stamp = Stamp { receipt: &Receipt::at(RECEIVED), kind, message_id, shared: &shared };
         String::from_utf8(render(&call, &stamp)).unwrap()
     }
 

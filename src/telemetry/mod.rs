@@ -3,17 +3,16 @@
 //! Invariant: no line holds an event, a record, a key or a passcode. Handlers log codes, counts and durations.
 //! Deliberately no network: nothing is sent anywhere.
 
-use clap::ValueEnum;
 use std::io::IsTerminal;
 use std::panic::PanicHookInfo;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 
-/// The server library writes a line for every client that breaks off or sends no HTTP; those are not ours to act on.
-const QUIET: &str = "actix_http=off,actix_server=warn,actix_web=warn,sled=warn";
+/// Libraries talk about what nobody here can act on, as a client that breaks off or sends no HTTP.
+const QUIET: &str = "actix_http=off,actix_server=warn,actix_web=warn,hyper_util=warn,reqwest=warn,sled=warn";
 
 /// The form of a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
     /// For people.
     #[default]

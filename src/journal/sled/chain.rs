@@ -49,14 +49,17 @@ struct Handle {
 #[derive(Debug)]
 pub(super) struct Tip {
     pub(super) active: Arc<Generation>,
+    /// Where new events go on.
     pub(super) end: Seq,
+    /// Where the readable log ends; before `end` only when damage cost its newest events.
+    pub(super) readable_end: Seq,
     /// A generation that was made ahead and not reached yet.
     pub(super) ahead: Option<Generation>,
 }
 
 impl Chain {
-    /// Opens the log in `directory`, or makes one. `known_until` is the place after the last event whose end is known: new
-    /// events start there at the earliest, so that none inherits an end.
+    /// Opens the log in `directory`, or makes one. `known_until` is the place after the last event that is known to have
+    /// been there: new events start there at the earliest, so that none inherits a place or an end.
     pub(super) fn open(
         directory: &Path,
         on_sync: Option<SyncHook>,
@@ -97,8 +100,8 @@ impl Chain {
             Some((generation, end)) => (Some(self.insert_open(generation)), end),
             None => (None, empty.keys().next().map_or(known_until, |first| Seq(*first))),
         };
+        let readable_end = end;
         if end < known_until {
-            tracing::error!(log_ends = %end, known_until = %known_until, "events are missing from the log, it goes on after them");
             (active, end) = (None, known_until);
         }
         let active = match (active, empty.remove(&end.0)) {
@@ -114,7 +117,7 @@ impl Chain {
                 self.remove_empty(generation)?;
             }
         }
-        Ok(Tip { active, end, ahead })
+        Ok(Tip { active, end, readable_end, ahead })
     }
 
     /// Opens a generation, or makes it, without making it part of the log.

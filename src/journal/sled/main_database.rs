@@ -13,6 +13,7 @@ use super::page::Page;
 use crate::journal::{Counts, JournalError, Seq, Table, UploadId, UploadNote};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 const ENDS: u8 = b'e';
@@ -38,6 +39,8 @@ pub(super) struct Standing {
     pub(super) dead: u64,
     /// Upload numbers below this one may have been given away.
     pub(super) uploads_below: u64,
+    /// The log reached at least here when this was written; if it is shorter on start, it was damaged.
+    pub(super) log_until: u64,
 }
 
 impl Standing {
@@ -82,11 +85,18 @@ pub(super) struct MainDatabase {
     tables: Vec<(Table, sled::Tree)>,
     writer: Mutex<()>,
     standing: RwLock<Standing>,
+    log_end: Arc<AtomicU64>,
     health: Arc<Health>,
 }
 
 impl MainDatabase {
-    pub(super) fn open(directory: &Path, on_sync: Option<SyncHook>, health: Arc<Health>) -> Result<Self, JournalError> {
+    /// Opens the database, or makes it. Every write of the standing notes how far `log_end` is then.
+    pub(super) fn open(
+        directory: &Path,
+        on_sync: Option<SyncHook>,
+        log_end: Arc<AtomicU64>,
+        health: Arc<Health>,
+    ) -> Result<Self, JournalError> {
         let database = Database::open(directory, on_sync)?;
         let open = |table: Table| Ok((table, database.db.open_tree(format!("table:{}", table.name()))?));
         let tables = Table::ALL.into_iter().map(open).collect::<Result<Vec<_>, sled::Error>>().map_err(unreadable)?;
@@ -94,7 +104,7 @@ impl MainDatabase {
             Some(bytes) => parse_versioned("the standing", &bytes)?,
             None => Standing { uploads_below: 1, ..Standing::default() },
         };
-        Ok(Self { database, tables, writer: Mutex::new(()), standing: RwLock::new(standing), health })
+        Ok(Self { database, tables, writer: Mutex::new(()), standing: RwLock::new(standing), log_end, health })
     }
 
     /// The standing as of the last durable write.
@@ -107,6 +117,7 @@ impl MainDatabase {
         let _one_writer = self.one_writer();
         let mut revised = self.standing();
         revise(&mut revised);
+        revised.log_until = revised.log_until.max(self.log_end.load(Ordering::Acquire));
         let bytes = postcard::to_extend(&revised, vec![VERSION]).map_err(|error| unpackable(&error))?;
         let mut batch = changes.batch;
         batch.insert(STANDING, bytes);
@@ -152,15 +163,16 @@ impl MainDatabase {
         Page::parse(number, &bytes)
     }
 
-    /// The place after the last event whose end is known.
-    pub(super) fn ends_until(&self) -> Result<Seq, JournalError> {
+    /// The place after the last event of which this database knows. The log must not be shorter.
+    pub(super) fn known_until(&self) -> Result<Seq, JournalError> {
         let stored = self.database.db.range(page_key(0, 0)..=page_key(u64::MAX, u16::MAX));
         let last = stored.keys().next_back().transpose().map_err(unreadable)?;
         let last = match last.and_then(|key| parse_page_key(&key)) {
             Some((number, _)) => self.page(number)?.end_of_known(number),
             None => 0,
         };
-        Ok(Seq(self.standing().settled_until.max(last)))
+        let standing = self.standing();
+        Ok(Seq(standing.settled_until.max(standing.log_until).max(last)))
     }
 
     /// The numbers of the stored pages from `number` on, in order.

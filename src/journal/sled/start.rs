@@ -7,36 +7,42 @@ use super::format::Encoder;
 use super::health::Health;
 use super::ledger::Ledger;
 use super::lock::DirectoryLock;
-use super::main_database::MainDatabase;
+use super::main_database::{Changes, MainDatabase};
 use super::options::Options;
 use super::page::EVENTS;
 use super::rotation::Rotation;
 use super::settler::Settler;
 use super::{Parts, SledJournal, SledStore};
 use crate::journal::window::{Window, WindowPolicy};
-use crate::journal::{JournalError, Seq};
+use crate::journal::{End, JournalError, Seq, State};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use tokio::sync::watch;
 
+/// Lost events whose ends are written at once.
+const LOST_AT_ONCE: usize = 10_000;
+
 pub(super) fn open(directory: &Path, options: Options) -> Result<(Arc<SledJournal>, Arc<SledStore>), JournalError> {
     let lock = Arc::new(DirectoryLock::acquire(directory)?);
     let health = Arc::new(Health::default());
-    let main = MainDatabase::open(&directory.join("main"), options.on_sync.clone(), health.clone())?;
+    let log_end = Arc::new(AtomicU64::new(0));
+    let hook = options.on_sync.clone();
+    let main = MainDatabase::open(&directory.join("main"), hook.clone(), log_end.clone(), health.clone())?;
     let main = Arc::new(main);
-    let (chain, tip) = Chain::open(directory, options.on_sync.clone(), main.ends_until()?)?;
+    let (chain, tip) = Chain::open(directory, hook, main.known_until()?)?;
     let chain = Arc::new(chain);
     if let Some((oldest, _)) = chain.spans().first() {
         // A drop that was interrupted may have left the ends of its events behind.
         main.forget_below(oldest.first.0 / EVENTS, None)?;
     }
     let window = rebuild_window(&chain, options.window)?;
-    let ledger = Ledger::load(&main)?;
-    let Tip { active, end, ahead } = tip;
-    let log_end = Arc::new(AtomicU64::new(end.0));
+    let mut ledger = Ledger::load(&main)?;
+    let Tip { active, end, readable_end, ahead } = tip;
+    log_end.store(end.0, Ordering::Release);
+    end_lost_events(&mut ledger, &main, readable_end, end)?;
     let grown = watch::Sender::new(end);
     let cache = Arc::new(Cache::new(options.cache_bytes));
     let intake = Arc::new(Intake::new(&options, health.clone()));
@@ -92,6 +98,32 @@ fn spawn(
     };
     let thread = std::thread::Builder::new().name(name.to_owned()).spawn(guarded);
     thread.map_err(|error| JournalError::Storage(format!("the thread `{name}` can not be started: {error}")))
+}
+
+// Events that damage took out of the log after they were accepted can not be delivered any more. They get an end that says
+// so, because each event has one, and because nothing would ever count as settled otherwise.
+fn end_lost_events(ledger: &mut Ledger, main: &MainDatabase, from: Seq, until: Seq) -> Result<(), JournalError> {
+    if from >= until {
+        return Ok(());
+    }
+    tracing::error!(%from, %until, "the log is damaged: the events between were accepted and can not be read any more");
+    let end = End {
+        state: State::Dead,
+        code: Some("lost_to_damage".to_owned()),
+        message: Some("the stored log was damaged and this event can not be read any more; send it again".to_owned()),
+        upload: None,
+        revision: String::new(),
+    };
+    for first in (from.0..until.0).step_by(LOST_AT_ONCE) {
+        let (mut proposal, mut changes) = (ledger.propose(), Changes::default());
+        let last = until.0.min(first.saturating_add(LOST_AT_ONCE as u64));
+        let ends: Vec<_> = (first..last).map(|place| (Seq(place), end.clone())).collect();
+        ledger.add(&mut proposal, main, until, &ends)?;
+        ledger.complete(&mut proposal, main, &mut changes)?;
+        main.write(changes, |standing| proposal.revise(standing))?;
+        ledger.keep(proposal);
+    }
+    Ok(())
 }
 
 fn rebuild_window(chain: &Arc<Chain>, policy: WindowPolicy) -> Result<Window, JournalError> {

@@ -196,6 +196,19 @@ async fn after_an_early_refusal_the_connection_goes_on_or_is_closed_and_never_mi
     connection.closed().await;
 }
 
+#[tokio::test]
+async fn a_head_that_is_too_long_is_refused() {
+    let app = TestApp::start().await;
+    let many = (0..200).fold(post("/v1/page"), |request, n| request.header(&format!("X-{n}"), "x"));
+    assert_eq!(app.send(&many.body(r#"{"userId":"user_1"}"#)).await.status, 431);
+    let long = post("/v1/page").header("X-Long", &"x".repeat(300_000)).body(r#"{"userId":"user_1"}"#);
+    let mut connection = app.connect().await;
+    connection.write(&long.render()).await;
+    assert!(connection.try_read().await.is_none_or(|answer| answer.status == 431));
+    assert!(app.stored().await.is_empty());
+    assert_eq!(app.post("/v1/page", r#"{"userId":"user_1"}"#).await.status, 200);
+}
+
 fn spaces_in_gzip(bytes: usize) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     let chunk = vec![b' '; 1 << 20];

@@ -145,6 +145,16 @@ async fn another_method_is_answered_with_the_ones_there_are() {
 }
 
 #[tokio::test]
+async fn another_path_is_answered_with_the_ones_there_are() {
+    let app = TestApp::start().await;
+    for path in ["/v1/", "/v1/tracks", "/v1/track/", "/v1/projects/p/settings"] {
+        let answer = app.post(path, r#"{"userId":"user_1"}"#).await;
+        assert_eq!((answer.status, answer.code().as_str()), (404, "not_found"), "{path}");
+        assert!(answer.text().contains("`track`"));
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_is_not_utf8_is_refused() {
     let app = TestApp::start().await;
     let answer = app.post("/v1/p", b"{\"userId\":\"user_\xFF\"}".to_vec()).await;
@@ -164,15 +174,34 @@ async fn a_repetition_is_taken_and_stored_once() {
     let batch = r#"{"batch":[{"type":"page","userId":"user_1","messageId":"m1"},{"type":"page","userId":"user_1","messageId":"m2"}]}"#;
     assert_eq!(app.post("/v1/batch", batch).await.status, 200);
     assert_eq!(app.stored().await.len(), 2);
+    app.clock.advance(60 * 60 * 1000);
+    assert_eq!(app.post("/v1/p", r#"{"userId":"user_1","messageId":"m2"}"#).await.status, 200);
+    assert_eq!(app.stored().await.len(), 2);
     let metrics = app.get("/metrics").await;
     for line in [
         r#"tapline_ingest_events_total{outcome="stored"} 2"#,
-        r#"tapline_ingest_events_total{outcome="duplicate"} 3"#,
-        r#"tapline_ingest_answers_total{status="2xx",code="accepted"} 4"#,
+        r#"tapline_ingest_events_total{outcome="duplicate"} 4"#,
+        r#"tapline_ingest_answers_total{status="2xx",code="accepted"} 5"#,
         "tapline_events_accepted_total 2",
     ] {
         assert!(metrics.text().contains(line), "{line} in\n{}", metrics.text());
     }
+}
+
+#[tokio::test]
+async fn events_and_known_ids_outlive_a_restart() {
+    let app = TestApp::builder().durable().start().await;
+    assert_eq!(
+        app.post("/v1/p", r#"{"userId":"user_1","messageId":"m1","name":"caf\u00e9"}"#).await.status,
+        200
+    );
+    let before = app.stored().await;
+    let data = app.stop().await;
+    let app = TestApp::builder_in(data).durable().start().await;
+    assert_eq!(app.stored().await, before);
+    assert_eq!(app.post("/v1/p", r#"{"userId":"user_1","messageId":"m1"}"#).await.status, 200);
+    assert_eq!(app.post("/v1/p", r#"{"userId":"user_1","messageId":"m2"}"#).await.status, 200);
+    assert_eq!(app.stored().await.len(), 2);
 }
 
 /// A text member of a stored event.

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 use tapline::clock::Millis;
-use tapline::journal::sled::{Retention, SledJournal};
+use tapline::journal::sled::{Options, Retention, SledJournal};
 use tapline::journal::{Appended, Journal, Seq, Settling, UploadId};
 
 /// The child finds the data directory here, and by it that it is the child.
@@ -20,6 +20,11 @@ const DIRECTORY: &str = "TAPLINE_TEST_CRASH_DIRECTORY";
 const NUMBERS_FROM: &str = "TAPLINE_TEST_CRASH_NUMBERS_FROM";
 const ROUNDS: u64 = 20;
 const NUMBERS_A_ROUND: u64 = 1_000_000;
+
+/// Small enough for a few generations a run, large enough to open fast.
+fn options() -> Options {
+    Options { generation_events: 3000, block_bytes: 4000, ..small() }
+}
 
 /// What the child was told, as far as it came to say so.
 #[derive(Default)]
@@ -83,7 +88,7 @@ fn run_and_kill(directory: &Path, round: u64, told: &mut Told) {
 }
 
 fn check(directory: &Path, told: &Told) {
-    let (journal, store) = SledJournal::open(directory, small()).unwrap();
+    let (journal, store) = SledJournal::open(directory, options()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let (mut at, mut first, mut pending, mut numbers) = (Seq(0), None, 0, BTreeSet::new());
@@ -130,7 +135,7 @@ fn number_of(body: &[u8]) -> u64 {
 
 fn write_until_killed(directory: &Path) {
     let from: u64 = std::env::var(NUMBERS_FROM).unwrap().parse().unwrap();
-    let (journal, _store) = SledJournal::open(directory, small()).unwrap();
+    let (journal, _store) = SledJournal::open(directory, options()).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
     runtime.block_on(async {
         for writer in 0..6_u64 {

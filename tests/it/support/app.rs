@@ -182,6 +182,13 @@ impl TestApp {
         entries
     }
 
+    /// Waits until every event in the journal has its end.
+    pub(crate) async fn settled(&self) {
+        while self.app.journal.counts().pending > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     /// Asks for a graceful stop, and does not wait for it.
     pub(crate) fn begin_stop(&self) {
         self.stopper.stop();

@@ -150,6 +150,15 @@ impl Connection {
         }
     }
 
+    /// Waits until the server, asked by `Expect: 100-continue`, wants the body.
+    pub(crate) async fn continued(&mut self) {
+        const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+        while !self.unread.starts_with(CONTINUE) {
+            assert!(self.fill().await, "expected `100 Continue` before the end");
+        }
+        self.unread.drain(..CONTINUE.len());
+    }
+
     /// Waits until the server closes. Panics if it sends something instead.
     pub(crate) async fn closed(&mut self) {
         while self.fill().await {}

@@ -3,3 +3,4 @@
 pub(crate) mod app;
 pub(crate) mod http;
 pub(crate) mod journal;
+pub(crate) mod process;

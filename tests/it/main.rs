@@ -1,6 +1,8 @@
 //! The one integration binary: everything that needs more than one room.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+/// The REST API, as its callers see it.
+mod api;
 /// What is said of rules that are wrong, as data.
 mod diagnostics;
 /// The program beside CleverTap's stand-in, from Segment's calls to CleverTap's records.
@@ -21,3 +23,5 @@ mod serve;
 mod support;
 /// Walls, homes, sizes, and the truth of READMEs.
 mod tidy;
+/// The console, as a browser sees it.
+mod web;

@@ -2,7 +2,7 @@
 //!
 //! A set with an error is never published: the last good plan keeps running and [`LiveRules::problem`] says why.
 
-use crate::engine::trace::Diagnostics;
+use crate::engine::Diagnostics;
 use crate::engine::{Plan, RuleFiles};
 use crate::settings::Settings;
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -14,13 +14,19 @@ static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/rules");
 
 /// The files of the directory, or the embedded ones where it does not exist.
 pub fn load_files(directory: &Path) -> std::io::Result<RuleFiles> {
-    let mut files = RuleFiles::new();
-    if directory.is_dir() {
-        read_directory(directory, "", &mut files)?;
-    } else {
-        read_embedded(&EMBEDDED, &mut files);
+    if !directory.is_dir() {
+        return Ok(embedded_files());
     }
+    let mut files = RuleFiles::new();
+    read_directory(directory, "", &mut files)?;
     Ok(files)
+}
+
+/// The files inside the binary.
+pub fn embedded_files() -> RuleFiles {
+    let mut files = RuleFiles::new();
+    read_embedded(&EMBEDDED, &mut files);
+    files
 }
 
 fn read_directory(directory: &Path, prefix: &str, files: &mut RuleFiles) -> std::io::Result<()> {
@@ -43,7 +49,9 @@ fn read_directory(directory: &Path, prefix: &str, files: &mut RuleFiles) -> std:
 fn read_embedded(directory: &Dir<'_>, files: &mut RuleFiles) {
     for file in directory.files() {
         let name = file.path().to_string_lossy().replace('\\', "/");
-        if let (true, Some(text)) = (name.ends_with(".yaml") && !name.starts_with("tests/"), file.contents_utf8()) {
+        if let (true, Some(text)) =
+            (name.ends_with(".yaml") && !name.starts_with("tests/"), file.contents_utf8())
+        {
             files.insert(name, text.to_owned());
         }
     }
@@ -81,6 +89,11 @@ impl LiveRules {
     pub fn open(directory: PathBuf, settings: &Settings) -> Result<Self, Problem> {
         let plan = compile(&directory, settings)?;
         Ok(Self { directory, plan: ArcSwap::from_pointee(plan), problem: ArcSwapOption::empty() })
+    }
+
+    /// Where the rules are read from; the embedded ones where it does not exist.
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// The plan in force.

@@ -74,21 +74,22 @@ impl Mapping for LiveMapping {
 
     fn map(&mut self, event: &[u8], received_at: Millis) -> Mapped {
         let evaluation = self.evaluator.evaluate(event, &Context { received_at: Some(received_at.0) });
-        let records = match evaluation.outcome {
-            Outcome::Mapped => evaluation.records,
+        match evaluation.outcome {
+            Outcome::Mapped => {}
             Outcome::Filtered(reason) => return Mapped::Filtered(reason),
             Outcome::Failed(reason) => return Mapped::Failed(reason),
-        };
-        let key = (!evaluation.lane.is_empty()).then(|| LaneKey::of(evaluation.lane));
-        let own = |record: &crate::engine::evaluate::RecordRef<'_>| MappedRecord {
+        }
+        let lane = evaluation.lane();
+        let key = (!lane.is_empty()).then(|| LaneKey::of(&lane));
+        let own = |record: crate::engine::evaluate::RecordRef<'_>| MappedRecord {
             json: Bytes::copy_from_slice(record.json),
-            token: match (record.kind, record.address) {
+            token: match (record.kind, &record.address) {
                 (RecordKind::Token, Address::ObjectId(object_id)) => {
                     Some(TokenKey::of(object_id, record.json))
                 }
                 _ => None,
             },
         };
-        Mapped::Records { key, records: records.iter().map(own).collect() }
+        Mapped::Records { key, records: evaluation.records().map(own).collect() }
     }
 }

@@ -1,12 +1,25 @@
-//! placeholder
+//! Evaluation: one event through the plan.
+//!
+//! Nothing is allocated per field: the event is indexed in place, keys are decided from memory, values are copied
+//! straight into one reused buffer. The same code runs with and without a trace; without one, tracing compiles to nothing.
+
+use super::event::{At, Call, Json, Kind, Member, Scanner, time};
+use super::keys::Keys;
 use super::plan::Plan;
-use super::record::{Address, RecordKind};
+use super::record::{Address, AddressKind, RecordKind};
+use super::rules::condition::{Condition, Test};
+use super::rules::rule::Action;
+use super::scope::FieldScope;
+use super::trace::{NoTrace, Tracer};
+use super::value::Value;
+use super::warning::{Note, Warning};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// What the engine may know beside the event.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Context {
-    /// Milliseconds since 1970 at which the event was received, used only where the event has no `receivedAt` of its own.
+    /// Milliseconds since 1970 at which the event was received, used only where it has no `receivedAt` of its own.
     pub received_at: Option<i64>,
 }
 
@@ -32,30 +45,295 @@ pub enum Outcome {
 
 /// Evaluates events with one plan. Holds scratch memory: keep one per worker and reuse it.
 #[derive(Debug)]
-pub struct Evaluator { #[allow(unused)] plan: Arc<Plan> }
+pub struct Evaluator {
+    plan: Arc<Plan>,
+    scanner: Scanner,
+    work: Work,
+}
+
+/// Memory reused from event to event.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub(super) keys: Keys,
+    pub(super) out: Vec<u8>,
+    pub(super) records: Vec<Span>,
+    pub(super) notes: Vec<Note>,
+    pub(super) values: Vec<Value>,
+    pub(super) outer: FieldScope,
+    pub(super) inner: FieldScope,
+    pub(super) path: String,
+}
+
+/// A finished record in the buffer.
+#[derive(Debug, Clone)]
+pub(super) struct Span {
+    pub(super) kind: RecordKind,
+    pub(super) address: (AddressKind, Value),
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+/// One event on its way through the plan.
+pub(super) struct Run<'e, 'w, T> {
+    pub(super) plan: &'w Plan,
+    pub(super) call: Call<'e>,
+    pub(super) context: Context,
+    pub(super) keys: &'w mut Keys,
+    pub(super) out: &'w mut Vec<u8>,
+    pub(super) records: &'w mut Vec<Span>,
+    pub(super) notes: &'w mut Vec<Note>,
+    pub(super) values: &'w mut Vec<Value>,
+    pub(super) outer: &'w mut FieldScope,
+    pub(super) inner: &'w mut FieldScope,
+    pub(super) path: &'w mut String,
+    pub(super) tracer: &'w mut T,
+}
 
 impl Evaluator {
     /// An evaluator for `plan`.
-    pub fn new(plan: Arc<Plan>) -> Self { Self { plan } }
+    pub fn new(plan: Arc<Plan>) -> Self {
+        let work = Work {
+            keys: Keys::new(&plan.pack.names, plan.pack.rests),
+            out: Vec::new(),
+            records: Vec::new(),
+            notes: Vec::new(),
+            values: Vec::new(),
+            outer: FieldScope::default(),
+            inner: FieldScope::default(),
+            path: String::new(),
+        };
+        Self { plan, scanner: Scanner::default(), work }
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// About how many bytes of decisions on keys are remembered; bounded whatever keys come.
+    pub fn remembered_bytes(&self) -> usize {
+        self.work.keys.bytes()
+    }
+
     /// Maps one event, given as JSON.
-    pub fn evaluate(&mut self, _event: &[u8], _context: &Context) -> Evaluation<'_> {
-        Evaluation { outcome: Outcome::Failed(Reason { code: "x".into(), message: "x".into() }), lane: "", records: Vec::new() }
+    #[inline]
+    pub fn evaluate<'a>(&'a mut self, event: &'a [u8], context: &Context) -> Evaluation<'a> {
+        self.evaluate_traced(event, context, &mut NoTrace)
+    }
+
+    /// Maps one event and tells `tracer` of every step.
+    pub(super) fn evaluate_traced<'a, T: Tracer>(
+        &'a mut self,
+        event: &'a [u8],
+        context: &Context,
+        tracer: &mut T,
+    ) -> Evaluation<'a> {
+        let Self { plan, scanner, work } = self;
+        work.keys.make_room();
+        work.out.clear();
+        work.records.clear();
+        work.notes.clear();
+        work.values.clear();
+        let text = match std::str::from_utf8(event) {
+            Ok(text) => text,
+            Err(error) => {
+                let message = format!("expected UTF-8, found other bytes at byte {}", error.valid_up_to());
+                return Evaluation::refused(plan, work, "invalid_json", message);
+            }
+        };
+        let json = match scanner.scan(text) {
+            Ok(json) => json,
+            Err(error) => return Evaluation::refused(plan, work, "invalid_json", error.render(text)),
+        };
+        if json.kind(At::ROOT) != Kind::Object {
+            let message =
+                format!("expected an event, which is a JSON object; found {}", json.kind(At::ROOT).noun());
+            return Evaluation::refused(plan, work, "invalid_event", message);
+        }
+        let call = Call::new(json);
+        let Work { keys, out, records, notes, values, outer, inner, path } = &mut *work;
+        let mut run = Run {
+            plan,
+            call,
+            context: *context,
+            keys,
+            out,
+            records,
+            notes,
+            values,
+            outer,
+            inner,
+            path,
+            tracer,
+        };
+        let outcome = run.rules();
+        Evaluation { outcome, plan, call: Some(call), work }
     }
 }
 
-/// One evaluated event.
+impl<T: Tracer> Run<'_, '_, T> {
+    fn rules(&mut self) -> Outcome {
+        let plan = self.plan;
+        for (_, expression) in &plan.pack.values {
+            let (value, _) = self.make(expression, None, false);
+            self.values.push(value);
+        }
+        if T::ON {
+            self.trace_rules();
+        }
+        for rule in &plan.pack.rules {
+            if !self.holds(&rule.when) {
+                continue;
+            }
+            match &rule.action {
+                Action::Filter(reason) => return Outcome::Filtered(reason.clone()),
+                Action::Fail(reason) => return Outcome::Failed(reason.clone()),
+                Action::Emit(templates) => {
+                    templates.iter().for_each(|template| self.record(template, rule));
+                    if self.records.is_empty() {
+                        return plan.no_record();
+                    }
+                    for extra in &plan.pack.extras {
+                        if let (true, Action::Emit(templates)) = (self.holds(&extra.when), &extra.action) {
+                            templates.iter().for_each(|template| self.record(template, extra));
+                        }
+                    }
+                    return Outcome::Mapped;
+                }
+            }
+        }
+        plan.no_rule()
+    }
+
+    /// Whether a condition holds. Looks no further than it must.
+    pub(super) fn holds(&self, condition: &Condition) -> bool {
+        match condition {
+            Condition::All(list) => list.iter().all(|inner| self.holds(inner)),
+            Condition::Any(list) => list.iter().any(|inner| self.holds(inner)),
+            Condition::Not(inner) => !self.holds(inner),
+            Condition::Test(test, _) => self.passes(test),
+        }
+    }
+
+    /// Whether a single test holds.
+    #[inline]
+    pub(super) fn passes(&self, test: &Test) -> bool {
+        match test {
+            Test::Type(kinds) => self.call.kind().is_some_and(|kind| kinds.holds(kind)),
+            Test::Event { names, ignore_case } => self
+                .event_name()
+                .is_some_and(|found| names.iter().any(|name| same_text(name, &found, *ignore_case))),
+            Test::RestrictedEvent => {
+                self.event_name().is_some_and(|name| super::record::restricted::is_restricted(&name))
+            }
+            Test::Option { expected, actual, .. } => expected == actual,
+            Test::Present(origins) => origins.iter().any(|origin| !self.origin(origin).is_missing()),
+            Test::Missing(origins) => origins.iter().all(|origin| self.origin(origin).is_missing()),
+            Test::Is { origin, texts, ignore_case } => {
+                let value = self.origin(origin);
+                let found = self.text_of(&value);
+                found.is_some_and(|found| texts.iter().any(|text| same_text(text, &found, *ignore_case)))
+            }
+            Test::IntegrationOff(names) => integration_off(&self.call, names),
+        }
+    }
+
+    pub(super) fn event_name(&self) -> Option<Cow<'_, str>> {
+        let at = self.call.member(Member::Event)?;
+        matches!(self.call.json.kind(at), Kind::String | Kind::Number).then(|| self.call.json.decoded(at))
+    }
+
+    pub(super) fn note(&mut self, note: Note) {
+        self.notes.push(note);
+    }
+
+    /// The event's time in whole seconds.
+    pub(super) fn seconds(&self) -> Option<i64> {
+        time::event_time(&self.call, self.context.received_at).map(|millis| millis.div_euclid(1000))
+    }
+}
+
+fn same_text(wanted: &str, found: &str, ignore_case: bool) -> bool {
+    if !ignore_case {
+        return wanted == found;
+    }
+    if wanted.is_ascii() {
+        return wanted.eq_ignore_ascii_case(found);
+    }
+    wanted.to_lowercase() == found.to_lowercase()
+}
+
+fn integration_off(call: &Call<'_>, names: &[String]) -> bool {
+    let Some(map) = call.member(Member::Integrations) else { return false };
+    let named = names.iter().find_map(|name| call.json.get(map, name));
+    let decisive = named.or_else(|| call.json.get(map, "All")).or_else(|| call.json.get(map, "all"));
+    decisive.is_some_and(|at| call.json.kind(at) == Kind::False)
+}
+
+/// One evaluated event; borrows the evaluator's memory.
 #[derive(Debug)]
 pub struct Evaluation<'a> {
     /// What became of it.
     pub outcome: Outcome,
+    plan: &'a Plan,
+    call: Option<Call<'a>>,
+    work: &'a Work,
+}
+
+impl<'a> Evaluation<'a> {
+    fn refused(plan: &'a Plan, work: &'a Work, code: &str, message: String) -> Self {
+        let reason = Reason { code: code.into(), message: message.into() };
+        Self { outcome: Outcome::Failed(reason), plan, call: None, work }
+    }
+
     /// Whose order it keeps: userId, else anonymousId. Empty when it has neither.
-    pub lane: &'a str,
+    pub fn lane(&self) -> Cow<'a, str> {
+        let Some(call) = self.call else { return Cow::Borrowed("") };
+        let id = |member| {
+            let at = call.member(member)?;
+            let usable = matches!(call.json.kind(at), Kind::String | Kind::Number);
+            let text = usable.then(|| call.json.decoded(at))?;
+            (!text.trim().is_empty()).then_some(text)
+        };
+        id(Member::UserId).or_else(|| id(Member::AnonymousId)).unwrap_or_default()
+    }
+
     /// The records, in the order they are to be uploaded.
-    pub records: Vec<RecordRef<'a>>,
+    pub fn records(&self) -> impl ExactSizeIterator<Item = RecordRef<'_>> {
+        self.work.records.iter().map(|span| {
+            let text = match (&span.address.1, self.call) {
+                (Value::Node(at), Some(call)) => call.json.decoded(*at),
+                (Value::Text(text, _), _) => Cow::Borrowed(&**text),
+                _ => Cow::Borrowed(""),
+            };
+            let address = match span.address.0 {
+                AddressKind::Identity => Address::Identity(text),
+                AddressKind::ObjectId => Address::ObjectId(text),
+            };
+            let json = self.work.out.get(span.start..span.end).unwrap_or_default();
+            RecordRef { kind: span.kind, address, json }
+        })
+    }
+
+    /// How many things were cut, dropped or left out.
+    pub fn warning_count(&self) -> usize {
+        self.work.notes.len()
+    }
+
+    /// What was cut, dropped or left out, in words.
+    pub fn warnings(&self) -> Vec<Warning> {
+        let Some(call) = self.call else { return Vec::new() };
+        self.work.notes.iter().map(|note| note.render(call.json, &self.plan.pack.names)).collect()
+    }
+
+    /// The event with its index; none when it is no JSON.
+    pub fn json(&self) -> Option<Json<'a>> {
+        self.call.map(|call| call.json)
+    }
 }
 
 /// One record, as bytes of the evaluator's buffer.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct RecordRef<'a> {
     /// Profile, event or token.
     pub kind: RecordKind,

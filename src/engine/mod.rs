@@ -3,12 +3,23 @@
 //! No IO, no clock, no threads: whatever the engine needs is handed in, so the same plan and the same event always give
 //! the same bytes. Compiles alone with `--no-default-features`.
 
+pub mod diagnostic;
 pub mod evaluate;
+pub mod event;
+mod explain;
+mod keys;
+mod mapping;
 pub mod plan;
 pub mod preview;
 pub mod record;
+pub mod rules;
+mod scope;
 pub mod trace;
+mod value;
+pub mod warning;
+mod write;
 
-pub use evaluate::{Context, Evaluation, Evaluator, Outcome, Reason};
+pub use diagnostic::Diagnostics;
+pub use evaluate::{Context, Evaluation, Evaluator, Outcome, Reason, RecordRef};
 pub use plan::{Plan, RuleFiles};
 pub use preview::{Preview, preview};

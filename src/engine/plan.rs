@@ -1,68 +1,187 @@
-//! placeholder
-use super::trace::Diagnostics;
-use std::collections::BTreeMap;
+//! Plans: rule files compiled for running.
+//!
+//! Compiling never stops at the first problem, and a set with a problem yields no plan.
 
-/// Rule files by path relative to the rules directory, as `packs/segment-cloud.yaml` → text.
+use super::diagnostic::{Code, Diagnostics, did_you_mean};
+use super::evaluate::{Outcome, Reason};
+use super::record::RecordKind;
+use super::rules::NameId;
+use super::rules::pack::{Pack, check_version};
+use super::rules::reader::Node;
+use super::rules::source::Source;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use super::rules::option::{OptionKind, PackOption};
+
+/// Rule files by path below the rules directory, as `packs/segment-cloud.yaml` → text.
 pub type RuleFiles = BTreeMap<String, String>;
+
+/// The entry file.
+pub const ENTRY: &str = "tapline.yaml";
 
 /// Rules compiled for running. Immutable and shared; its revision names its content.
 #[derive(Debug)]
-pub struct Plan {}
+pub struct Plan {
+    pub(super) pack: Pack,
+    packs: Vec<String>,
+    revision: String,
+    record_names: [NameId; 3],
+}
 
 impl Plan {
     /// Compiles a set of files. `pack` overrides the live pack of `tapline.yaml`; `options` override the pack's.
     /// All problems of all files come back at once.
     pub fn compile(
-        _files: &RuleFiles,
-        _pack: Option<&str>,
-        _options: &BTreeMap<String, serde_json::Value>,
+        files: &RuleFiles,
+        pack: Option<&str>,
+        options: &BTreeMap<String, Value>,
     ) -> Result<Self, Diagnostics> {
-        Ok(Self {})
+        let mut problems = Diagnostics::default();
+        let plan = compile(files, pack, options, &mut problems);
+        problems.sort();
+        match plan {
+            Some(plan) if problems.is_empty() => Ok(plan),
+            _ => Err(problems),
+        }
     }
 
     /// A short hash of everything that went into the plan.
     pub fn revision(&self) -> &str {
-        "0000"
+        &self.revision
     }
 
-    /// The live pack.
+    /// The live pack's name.
     pub fn pack(&self) -> &str {
-        "segment-cloud"
+        &self.pack.name
     }
 
-    /// The options of the pack, for a settings form, with the values in force.
+    /// The live pack's options with the values in force.
     pub fn options(&self) -> &[PackOption] {
-        &[]
+        &self.pack.options
     }
 
     /// Names of the packs there are.
     pub fn packs(&self) -> &[String] {
-        &[]
+        &self.packs
+    }
+
+    /// How many rules the live pack has.
+    pub fn rule_count(&self) -> usize {
+        self.pack.rules.len() + self.pack.extras.len()
+    }
+
+    /// The number under which a kind of record is named in warnings.
+    pub(super) fn kind_name(&self, kind: RecordKind) -> Option<NameId> {
+        let [profile, event, token] = self.record_names;
+        Some(match kind {
+            RecordKind::Profile => profile,
+            RecordKind::Event => event,
+            RecordKind::Token => token,
+        })
+    }
+
+    pub(super) fn no_rule(&self) -> Outcome {
+        let message = format!("no rule of the pack `{}` applies to this call", self.pack());
+        Outcome::Filtered(Reason { code: "no_rule".into(), message: message.into() })
+    }
+
+    pub(super) fn no_record(&self) -> Outcome {
+        let message = "the rule that applies made no record; the warnings say what was missing";
+        Outcome::Failed(Reason { code: "no_record".into(), message: message.into() })
     }
 }
 
-/// One typed option of a pack.
-#[derive(Debug, Clone)]
-pub struct PackOption {
-    /// Name, as in `--option NAME=VALUE`.
-    pub name: String,
-    /// What it takes.
-    pub kind: OptionKind,
-    /// The pack's own value.
-    pub default: serde_json::Value,
-    /// The value in force.
-    pub value: serde_json::Value,
-    /// What a settings form says.
-    pub label: String,
+fn compile(
+    files: &RuleFiles,
+    pack: Option<&str>,
+    options: &BTreeMap<String, Value>,
+    problems: &mut Diagnostics,
+) -> Option<Plan> {
+    let entry = parse_entry(files, problems);
+    let live = pack.map(str::to_owned).or(entry.pack).unwrap_or_else(|| "segment-cloud".to_owned());
+    let mut given = if pack.is_none_or(|pack| pack == live) { entry.options } else { BTreeMap::new() };
+    given.extend(options.iter().map(|(name, value)| (name.clone(), value.clone())));
+    let mut packs = Vec::new();
+    let mut chosen = None;
+    for (file, text) in files.iter().filter(|(file, _)| file.starts_with("packs/")) {
+        let name = file.trim_start_matches("packs/").trim_end_matches(".yaml").to_owned();
+        let is_live = name == live;
+        packs.push(name);
+        let Some(source) = Source::parse(file, text, problems) else { continue };
+        // The options given are the live pack's; the others are read with their defaults.
+        let none = BTreeMap::new();
+        let pack = Pack::parse(&source, if is_live { &given } else { &none }, problems);
+        if is_live {
+            chosen = pack;
+        }
+    }
+    if !packs.contains(&live) {
+        let help = did_you_mean(&live, packs.iter().map(String::as_str))
+            .unwrap_or_else(|| format!("there are: {}", packs.join(", ")));
+        problems.push(Code::R110, entry.place, format!("there is no pack `{live}`"), Some(help));
+    }
+    let mut pack = chosen?;
+    let record_names = [RecordKind::Profile, RecordKind::Event, RecordKind::Token].map(|kind| {
+        let key: Arc<str> = kind.as_str().into();
+        let at = pack.names.iter().position(|name| *name == key).unwrap_or_else(|| {
+            pack.names.push(key);
+            pack.names.len() - 1
+        });
+        NameId(at as u32)
+    });
+    let revision = revision(files, &live, &pack.options);
+    Some(Plan { pack, packs, revision, record_names })
 }
 
-/// What a pack option takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OptionKind {
-    /// `true` or `false`.
-    Boolean,
-    /// Text.
-    String,
-    /// A whole number.
-    Integer,
+#[derive(Default)]
+struct Entry {
+    pack: Option<String>,
+    options: BTreeMap<String, Value>,
+    place: Option<super::diagnostic::Place>,
+}
+
+fn parse_entry(files: &RuleFiles, problems: &mut Diagnostics) -> Entry {
+    let mut entry = Entry::default();
+    let Some(source) = files.get(ENTRY).and_then(|text| Source::parse(ENTRY, text, problems)) else {
+        return entry;
+    };
+    let Some(fields) = Node::root(&source).fields(problems, "`version` and `pack`") else { return entry };
+    check_version(&fields, problems);
+    if let Some(node) = fields.require(problems, "pack") {
+        entry.place = Some(node.place());
+        entry.pack = node.text(problems, "the live pack's name").map(str::to_owned);
+    }
+    if let Some(node) = fields.get("options") {
+        for (name, node) in node.members(problems, "the pack's options and their values") {
+            match serde_json::to_value(node.value) {
+                Ok(value) => drop(entry.options.insert(name.to_owned(), value)),
+                Err(_) => node.expected(problems, "a value that JSON has"),
+            }
+        }
+    }
+    fields.finish(problems);
+    entry
+}
+
+/// Twelve hexadecimal digits of a hash over the files, the live pack and its option values.
+fn revision(files: &RuleFiles, live: &str, options: &[PackOption]) -> String {
+    // FNV-1a, 64 bits: the revision tells sets apart and guards nothing.
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut add = |text: &str| {
+        for byte in text.bytes().chain([0xFF]) {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    };
+    for (file, text) in files {
+        add(file);
+        add(text);
+    }
+    add(live);
+    for option in options {
+        add(&option.name);
+        add(&option.value.to_string());
+    }
+    format!("{:012x}", hash >> 16)
 }

@@ -1,15 +1,17 @@
-//! placeholder: what `preview`, the API and the console show of one event.
-use super::evaluate::{Context, Evaluator, Reason};
-use super::trace::Trace;
+//! What `tapline preview`, the API and the console show of one event: the contract's shape, made in one place.
+
+use super::evaluate::{Context, Evaluator, Outcome, Reason};
+use super::trace::{NoTrace, Trace};
+use super::warning::Warning;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-/// The contract's shape of a previewed event; serialises to it, fields in this order.
+/// A previewed event; serialises to the contract's shape, fields in this order.
 #[derive(Debug, Serialize)]
 pub struct Preview {
     /// `mapped`, `filtered` or `failed`.
     pub outcome: &'static str,
-    /// Why not mapped.
+    /// Why it was not mapped.
     pub reason: Option<Reason>,
     /// The records, byte for byte as they would be uploaded.
     pub records: Vec<Box<RawValue>>,
@@ -22,18 +24,21 @@ pub struct Preview {
     pub trace: Option<Trace>,
 }
 
-/// Something that was cut, dropped or left out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Warning {
-    /// Stable code.
-    pub code: String,
-    /// In words.
-    pub message: String,
-    /// Where in the event, as `properties.products`.
-    pub path: String,
-}
-
-/// Evaluates one event for showing. `event` is any JSON text; what is not an event comes back as failed.
-pub fn preview(_evaluator: &mut Evaluator, _event: &[u8], _context: &Context, _trace: bool) -> Preview {
-    Preview { outcome: "failed", reason: None, records: vec![], warnings: vec![], revision: String::new(), trace: None }
+/// Evaluates one event for showing. `event` is any text; what is no event comes back as failed.
+pub fn preview(evaluator: &mut Evaluator, event: &[u8], context: &Context, traced: bool) -> Preview {
+    let revision = evaluator.plan().revision().to_owned();
+    let mut trace = Trace::default();
+    let evaluation = match traced {
+        true => evaluator.evaluate_traced(event, context, &mut trace),
+        false => evaluator.evaluate_traced(event, context, &mut NoTrace),
+    };
+    let raw = |json: &[u8]| RawValue::from_string(String::from_utf8_lossy(json).into_owned()).ok();
+    let records = evaluation.records().filter_map(|record| raw(record.json)).collect();
+    let warnings = evaluation.warnings();
+    let (outcome, reason) = match evaluation.outcome {
+        Outcome::Mapped => ("mapped", None),
+        Outcome::Filtered(reason) => ("filtered", Some(reason)),
+        Outcome::Failed(reason) => ("failed", Some(reason)),
+    };
+    Preview { outcome, reason, records, warnings, revision, trace: traced.then_some(trace) }
 }

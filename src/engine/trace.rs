@@ -1,10 +1,240 @@
-//! placeholder
-/// Problems in rule files.
-#[derive(Debug, Clone, Default)]
-pub struct Diagnostics {}
-impl std::fmt::Display for Diagnostics {
-    fn fmt(&self, _f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { Ok(()) }
+//! Traces: why an event became what it became. Made only when asked for.
+//!
+//! Per rule and condition whether it holds and what was found; per output field its rule, `file:line:col`, source path
+//! and what was done to the value; everything left out, with the reason.
+
+use super::evaluate::Run;
+use super::event::{At, Call};
+use super::record::RecordKind;
+use super::rules::expression::{Alternative, From, Part};
+use super::rules::record::Field;
+use super::rules::rest::{KeyCase, Nested, Rest};
+use super::rules::rule::{Action, Rule};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+pub use super::explain::{ConditionTrace, RuleTrace, Verdict};
+
+/// Why an event became what it became.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Trace {
+    /// Every rule in order.
+    pub rules: Vec<RuleTrace>,
+    /// The records in order, field by field.
+    pub records: Vec<RecordTrace>,
+    /// What of the event was left out, and why. What was left out with a warning is among the warnings.
+    pub dropped: Vec<Dropped>,
 }
-/// Why everything became what it became.
-#[derive(Debug, Clone, serde::Serialize)]
-pub struct Trace {}
+
+/// Where one record came from.
+#[derive(Debug, Clone, Serialize)]
+pub struct RecordTrace {
+    /// Profile, event or token.
+    pub kind: RecordKind,
+    /// The rule that made it.
+    pub rule: String,
+    /// The fields of its data, in order.
+    pub fields: Vec<FieldTrace>,
+}
+
+/// Where one field came from.
+#[derive(Debug, Clone, Serialize)]
+pub struct FieldTrace {
+    /// The key in the record.
+    pub target: String,
+    /// The value in the record, as JSON.
+    pub value: Box<RawValue>,
+    /// The rule.
+    pub rule: String,
+    /// Where the rule says so, `file:line:col`.
+    pub place: String,
+    /// The source in the event, as `properties.order_id`; empty for a constant.
+    pub from: String,
+    /// What was done to the value or key.
+    pub transforms: Vec<String>,
+    #[serde(skip)]
+    start: usize,
+}
+
+/// Something of the event that is in no record.
+#[derive(Debug, Clone, Serialize)]
+pub struct Dropped {
+    /// Where in the event.
+    pub path: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// How a field came to be, as the writer knows it.
+#[derive(Debug, Clone, Copy)]
+pub enum FieldOrigin<'r> {
+    /// A rule names it.
+    Named {
+        /// The field.
+        field: &'r Field,
+        /// What made it.
+        alternative: &'r Alternative,
+        /// The place in the event it started from.
+        at: At,
+    },
+    /// It was copied with the rest.
+    Copied {
+        /// The rest.
+        rest: &'r Rest,
+        /// Its key as written, in quotes.
+        rendered: &'r [u8],
+        /// Its value in the event.
+        at: At,
+    },
+}
+
+/// Listens to an evaluation.
+pub trait Tracer {
+    /// Whether anything is listened to; where not, the compiler drops all calls.
+    const ON: bool;
+    /// The rules as judged.
+    fn rules(&mut self, rules: Vec<RuleTrace>);
+    /// A record begins.
+    fn open_record(&mut self, kind: RecordKind, rule: &Rule, index: usize);
+    /// The record that began is not made after all.
+    fn drop_record(&mut self);
+    /// A field was written, from `start` in the buffer on.
+    fn field(&mut self, call: &Call<'_>, origin: FieldOrigin<'_>, value: &[u8], start: usize);
+    /// A field was taken out again, and what follows it moved up.
+    fn removed(&mut self, start: usize, length: usize);
+    /// Something was left out without a warning.
+    fn dropped(&mut self, call: &Call<'_>, at: At, why: &str);
+}
+
+/// Listens to nothing.
+#[derive(Debug)]
+pub struct NoTrace;
+
+impl Tracer for NoTrace {
+    const ON: bool = false;
+    fn rules(&mut self, _: Vec<RuleTrace>) {}
+    fn open_record(&mut self, _: RecordKind, _: &Rule, _: usize) {}
+    fn drop_record(&mut self) {}
+    fn field(&mut self, _: &Call<'_>, _: FieldOrigin<'_>, _: &[u8], _: usize) {}
+    fn removed(&mut self, _: usize, _: usize) {}
+    fn dropped(&mut self, _: &Call<'_>, _: At, _: &str) {}
+}
+
+impl Tracer for Trace {
+    const ON: bool = true;
+
+    fn rules(&mut self, rules: Vec<RuleTrace>) {
+        self.rules = rules;
+    }
+
+    fn open_record(&mut self, kind: RecordKind, rule: &Rule, _: usize) {
+        self.records.push(RecordTrace { kind, rule: rule.id.to_string(), fields: Vec::new() });
+    }
+
+    fn drop_record(&mut self) {
+        self.records.pop();
+    }
+
+    fn field(&mut self, call: &Call<'_>, origin: FieldOrigin<'_>, value: &[u8], start: usize) {
+        let Some(record) = self.records.last_mut() else { return };
+        let raw = String::from_utf8_lossy(value).into_owned();
+        let Ok(value) = RawValue::from_string(raw) else { return };
+        let rule = record.rule.clone();
+        let field = match origin {
+            FieldOrigin::Named { field, alternative, at } => FieldTrace {
+                target: field.target.to_string(),
+                value,
+                rule,
+                place: field.place.to_string(),
+                from: from_text(call, &alternative.from, at),
+                transforms: alternative.steps.iter().map(|step| step.name().to_owned()).collect(),
+                start,
+            },
+            FieldOrigin::Copied { rest, rendered, at } => FieldTrace {
+                target: serde_json::from_slice(rendered).unwrap_or_default(),
+                value,
+                rule,
+                place: rest.place.to_string(),
+                from: call.json.path_of(at),
+                transforms: copy_transforms(call, rest, at),
+                start,
+            },
+        };
+        record.fields.push(field);
+    }
+
+    fn removed(&mut self, start: usize, length: usize) {
+        let Some(record) = self.records.last_mut() else { return };
+        record.fields.retain(|field| field.start != start);
+        for field in record.fields.iter_mut().filter(|field| field.start > start) {
+            field.start -= length;
+        }
+    }
+
+    fn dropped(&mut self, call: &Call<'_>, at: At, why: &str) {
+        self.dropped.push(Dropped { path: call.json.path_of(at), reason: why.to_owned() });
+    }
+}
+
+fn from_text(call: &Call<'_>, from: &From, at: At) -> String {
+    match from {
+        From::Template(parts) => {
+            let paths = parts.iter().filter_map(|part| match part {
+                Part::Origin(origin) => Some(origin.as_str()),
+                Part::Text(_) => None,
+            });
+            paths.collect::<Vec<_>>().join(", ")
+        }
+        From::Text(_) | From::Constant(_) => String::new(),
+        From::Origin(_) | From::Each(..) => call.json.path_of(at),
+    }
+}
+
+fn copy_transforms(call: &Call<'_>, rest: &Rest, at: At) -> Vec<String> {
+    use super::event::Kind;
+    let mut transforms = Vec::new();
+    if rest.keys == KeyCase::Snake {
+        transforms.push("snake_case key".to_owned());
+    }
+    let array = call.json.kind(at) == Kind::Array;
+    if array && rest.arrays == Nested::Stringify
+        || call.json.kind(at) == Kind::Object && rest.objects == Nested::Stringify
+    {
+        transforms.push("stringify".to_owned());
+    }
+    transforms
+}
+
+impl<T: Tracer> Run<'_, '_, T> {
+    /// Judges every rule, also those after the one that decides.
+    pub(super) fn trace_rules(&mut self) {
+        let plan = self.plan;
+        let mut traces = Vec::with_capacity(plan.rule_count());
+        let mut decided: Option<&Rule> = None;
+        for rule in &plan.pack.rules {
+            let condition = self.explain(&rule.when);
+            let verdict = match (condition.holds, decided) {
+                (false, _) => Verdict::NotMatched,
+                (true, None) => Verdict::Matched,
+                (true, Some(_)) => Verdict::Shadowed,
+            };
+            let shadowed_by =
+                decided.filter(|_| verdict == Verdict::Shadowed).map(|rule| rule.id.to_string());
+            traces.push(RuleTrace::new(rule, verdict, shadowed_by, condition));
+            if verdict == Verdict::Matched {
+                decided = Some(rule);
+            }
+        }
+        let emits = decided.is_some_and(|rule| matches!(rule.action, Action::Emit(_)));
+        for rule in &plan.pack.extras {
+            let condition = self.explain(&rule.when);
+            let verdict = match (condition.holds, emits) {
+                (false, _) => Verdict::NotMatched,
+                (true, true) => Verdict::Matched,
+                (true, false) => Verdict::NotReached,
+            };
+            traces.push(RuleTrace::new(rule, verdict, None, condition));
+        }
+        self.tracer.rules(traces);
+    }
+}

@@ -120,7 +120,9 @@ pub enum JournalError {
         what: String,
     },
     /// Another process has the data directory.
-    #[error("the data directory `{directory}` is in use by another process; stop that one or choose another with --data")]
+    #[error(
+        "the data directory `{directory}` is in use by another process; stop that one or choose another with --data"
+    )]
     InUse {
         /// The directory.
         directory: String,

@@ -96,7 +96,8 @@ impl BaseUrl {
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim().trim_end_matches('/');
         let expected = || format!("expected an address like `https://in1.api.clevertap.com`, found `{text}`");
-        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).ok_or_else(expected)?;
+        let rest =
+            text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).ok_or_else(expected)?;
         let host = rest.split('/').next().unwrap_or_default();
         let clean = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
         if host.is_empty() || !host.chars().all(clean) || rest.contains(['?', '#', ' ']) {

@@ -1,1 +1,79 @@
-fn main(){}
+//! How fast the engine maps, beside a hand-written mapping of the same events as yardstick.
+//!
+//! The yardstick is what a good engineer would write by hand for exactly these two kinds of call: `serde_json` with typed
+//! structs, borrowed raw values, a streaming visitor and remembered keys. It has no rules, no limits, no warnings.
+//! Both run in turn in one process; ratios are to be quoted, not single figures.
+
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "a bench fails by panicking")]
+
+mod yardstick;
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Instant;
+use tapline::engine::{Context, Evaluator, Plan, RuleFiles};
+
+const ROUNDS: usize = 40;
+const PASSES: usize = 20;
+
+fn main() {
+    let plan = Arc::new(plan());
+    println!(
+        "{:<10} {:>8} {:>14} {:>14} {:>10} {:>14}",
+        "events", "bytes", "yardstick ns", "engine ns", "ratio", "events/s"
+    );
+    for (name, text) in [
+        ("track", include_str!("../fixtures/track.ndjson")),
+        ("identify", include_str!("../fixtures/identify.ndjson")),
+    ] {
+        let events: Vec<&[u8]> = text.lines().map(str::as_bytes).collect();
+        let mut hand = yardstick::Mapper::default();
+        let mut engine = Evaluator::new(plan.clone());
+        let (mut hand_times, mut engine_times) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            hand_times.push(time(&events, |event| hand.map(event).len()));
+            engine_times.push(time(&events, |event| {
+                let evaluation = engine.evaluate(event, &Context::default());
+                evaluation.records().map(|record| record.json.len()).sum()
+            }));
+        }
+        let (hand, engine) = (median(hand_times), median(engine_times));
+        let bytes = events.iter().map(|event| event.len()).sum::<usize>() / events.len();
+        println!(
+            "{name:<10} {bytes:>8} {hand:>14.0} {engine:>14.0} {:>10.2} {:>14.0}",
+            hand / engine,
+            1e9 / engine
+        );
+    }
+}
+
+fn plan() -> Plan {
+    let files: RuleFiles = [
+        ("tapline.yaml", include_str!("../../rules/tapline.yaml")),
+        ("packs/segment-cloud.yaml", include_str!("../../rules/packs/segment-cloud.yaml")),
+    ]
+    .map(|(file, text)| (file.to_owned(), text.to_owned()))
+    .into();
+    match Plan::compile(&files, None, &Default::default()) {
+        Ok(plan) => plan,
+        Err(problems) => panic!("{problems}"),
+    }
+}
+
+/// Nanoseconds an event.
+fn time(events: &[&[u8]], mut map: impl FnMut(&[u8]) -> usize) -> f64 {
+    let start = Instant::now();
+    let mut written = 0;
+    for _ in 0..PASSES {
+        for event in events {
+            written += map(black_box(event));
+        }
+    }
+    black_box(written);
+    start.elapsed().as_nanos() as f64 / (PASSES * events.len()) as f64
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}

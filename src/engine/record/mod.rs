@@ -1,5 +1,17 @@
-//! placeholder
+//! A CleverTap record: its kinds, whom it is addressed to, its standard fields, its limits.
+//!
+//! Facts about the wire, each with its source. Deliberately no rules: which event becomes which record is not known here.
+
+pub mod field;
+pub mod format;
+pub mod limit;
+pub mod restricted;
+
+pub use field::StandardField;
+pub use format::Format;
+
 /// What kind of record.
+/// Source: <https://developer.clevertap.com/docs/upload-events-api>, read 2026-11.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RecordKind {
@@ -11,11 +23,41 @@ pub enum RecordKind {
     Token,
 }
 
-/// Whom a record is addressed to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+impl RecordKind {
+    /// The value of a record's `type`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Profile => "profile",
+            Self::Event => "event",
+            Self::Token => "token",
+        }
+    }
+}
+
+/// Whom a record is addressed to: exactly one of the two.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Address<'a> {
     /// CleverTap's Identity, the userId.
-    Identity(&'a str),
+    Identity(std::borrow::Cow<'a, str>),
     /// CleverTap's objectId, the anonymousId.
-    ObjectId(&'a str),
+    ObjectId(std::borrow::Cow<'a, str>),
+}
+
+/// Which of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AddressKind {
+    /// `identity`
+    Identity,
+    /// `objectId`
+    ObjectId,
+}
+
+impl AddressKind {
+    /// The member's name in a record.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::ObjectId => "objectId",
+        }
+    }
 }

@@ -1,0 +1,33 @@
+//! `tapline check`: every problem in every rule file, in one run.
+
+use super::Failure;
+use std::io::{IsTerminal, Write};
+
+/// Checks the rule files and shows every problem with its place and its fix.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    rules: super::RulesArgs,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
+    let plan = match args.rules.compile() {
+        Ok(plan) => plan,
+        Err(Failure::FoundProblems(problems)) => {
+            let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            write!(out, "{}", problems.render(colour))?;
+            return Err(Failure::FoundProblems(problems));
+        }
+        Err(other) => return Err(other),
+    };
+    writeln!(
+        out,
+        "fine: {} packs, `{}` is live with {} rules, revision {}",
+        plan.packs().len(),
+        plan.pack(),
+        plan.rule_count(),
+        plan.revision()
+    )?;
+    Ok(())
+}

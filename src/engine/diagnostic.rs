@@ -1,0 +1,223 @@
+//! One type for every complaint about rule files: stable code, place, what was expected and found, and the fix.
+//!
+//! Problems are collected, never thrown: whoever compiles rules gets all of them at once.
+//! The first thing to know: a code, once released, keeps its meaning for ever; new problems get new numbers.
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// What kind of problem. Ranges: `R1xx` YAML and shape, `R2xx` conditions, `R3xx` mapping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Code {
+    /// The file is not YAML.
+    R101,
+    /// A key stands twice in one mapping.
+    R102,
+    /// A key that means nothing here.
+    R103,
+    /// A value of another type than expected.
+    R104,
+    /// A required key is absent.
+    R105,
+    /// A value that is not one of the possible ones.
+    R106,
+    /// Two rules share an id.
+    R107,
+    /// There is no such pack.
+    R110,
+    /// There is no such pack option.
+    R111,
+    /// A pack option's value has the wrong type.
+    R112,
+    /// A path that can not be read.
+    R201,
+    /// A `$name` that `values` does not define.
+    R202,
+    /// A rule without anything to do, or with two things.
+    R301,
+}
+
+impl Code {
+    /// Every code, in order.
+    pub const ALL: [Self; 13] = [
+        Self::R101,
+        Self::R102,
+        Self::R103,
+        Self::R104,
+        Self::R105,
+        Self::R106,
+        Self::R107,
+        Self::R110,
+        Self::R111,
+        Self::R112,
+        Self::R201,
+        Self::R202,
+        Self::R301,
+    ];
+
+    /// As shown, `R101`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::R101 => "R101",
+            Self::R102 => "R102",
+            Self::R103 => "R103",
+            Self::R104 => "R104",
+            Self::R105 => "R105",
+            Self::R106 => "R106",
+            Self::R107 => "R107",
+            Self::R110 => "R110",
+            Self::R111 => "R111",
+            Self::R112 => "R112",
+            Self::R201 => "R201",
+            Self::R202 => "R202",
+            Self::R301 => "R301",
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A stretch of a rule file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// Path below the rules directory.
+    pub file: Arc<str>,
+    /// From 1.
+    pub line: u32,
+    /// From 1, in characters.
+    pub column: u32,
+    /// The first byte of the stretch.
+    pub start: usize,
+    /// The byte after its last.
+    pub end: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+/// One problem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// What kind.
+    pub code: Code,
+    /// What was expected and what was found.
+    pub message: String,
+    /// Where; none when it is about no file, as an option on the command line.
+    pub place: Option<Place>,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+/// All problems of a set of files, in order of file and place.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Diagnostics {
+    list: Vec<Diagnostic>,
+    /// Texts of the files, for showing the lines in question.
+    sources: BTreeMap<Arc<str>, Arc<str>>,
+}
+
+impl Diagnostics {
+    /// Remembers a file's text.
+    pub fn add_source(&mut self, file: Arc<str>, text: Arc<str>) {
+        self.sources.insert(file, text);
+    }
+
+    /// Adds a problem.
+    pub fn push(
+        &mut self,
+        code: Code,
+        place: Option<Place>,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) {
+        self.list.push(Diagnostic { code, message: message.into(), place, help });
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// The problems.
+    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.list.iter()
+    }
+
+    /// Puts them in order of file and place and drops exact repetitions.
+    pub fn sort(&mut self) {
+        self.list.sort_by(|a, b| a.place.cmp(&b.place).then_with(|| a.code.cmp(&b.code)));
+        self.list.dedup();
+    }
+
+    /// Everything for a person: the line, a caret under the whole key, the help.
+    pub fn render(&self, colour: bool) -> String {
+        let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+        let mut text = String::new();
+        for problem in &self.list {
+            let title = Level::ERROR.primary_title(problem.message.as_str()).id(problem.code.as_str());
+            let mut group = match problem.place.as_ref().and_then(|p| Some((p, self.sources.get(&p.file)?))) {
+                Some((place, source)) => {
+                    let end = place.end.min(source.len());
+                    let start = place.start.min(end);
+                    title.element(
+                        Snippet::source(source.as_ref())
+                            .path(place.file.as_ref())
+                            .annotation(AnnotationKind::Primary.span(start..end)),
+                    )
+                }
+                None => Group::with_title(title),
+            };
+            if let Some(help) = &problem.help {
+                group = group.element(Level::HELP.message(help.as_str()));
+            }
+            text.push_str(&renderer.render(&[group]));
+            text.push_str("\n\n");
+        }
+        text
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    /// One line a problem.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, problem) in self.list.iter().enumerate() {
+            if i > 0 {
+                writeln!(f)?;
+            }
+            if let Some(place) = &problem.place {
+                write!(f, "{place}: ")?;
+            }
+            write!(f, "{}: {}", problem.code, problem.message)?;
+            if let Some(help) = &problem.help {
+                write!(f, " ({help})")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The candidate that a person most likely meant, if one is close: at most a third of the letters differ.
+pub fn did_you_mean<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let fold = |text: &str| text.replace(['_', '-', ' '], "").to_lowercase();
+    let wanted = fold(found);
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&wanted, &fold(candidate)), candidate))
+        .filter(|(distance, candidate)| *distance <= candidate.chars().count().max(found.chars().count()) / 3)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| format!("did you mean `{candidate}`?"))
+}

@@ -1,0 +1,170 @@
+//! Conditions in words: whether each holds, and what was found in the event.
+
+use super::evaluate::Run;
+use super::event::CallKind;
+use super::event::{At, Kind, Member};
+use super::rules::Origin;
+use super::rules::condition::{Condition, Test};
+use super::rules::rule::{Action, Rule};
+use super::trace::Tracer;
+use super::value::Value;
+use serde::Serialize;
+
+/// How one rule was judged.
+#[derive(Debug, Clone, Serialize)]
+pub struct RuleTrace {
+    /// The rule's id.
+    pub id: String,
+    /// Where it is written, `file:line:col`.
+    pub place: String,
+    /// `emit`, `filter` or `fail`.
+    pub action: &'static str,
+    /// Whether it applied.
+    pub verdict: Verdict,
+    /// The rule before it that decided, where it is shadowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shadowed_by: Option<String>,
+    /// How many single tests fail: the nearest miss is the rule with the fewest.
+    pub misses: usize,
+    /// Its condition.
+    pub condition: ConditionTrace,
+}
+
+/// Whether a rule applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Its condition holds and it took effect.
+    Matched,
+    /// Its condition does not hold.
+    NotMatched,
+    /// Its condition holds, and a rule before it decided.
+    Shadowed,
+    /// Its condition holds, and the call made no record that it could add to.
+    NotReached,
+}
+
+/// How one condition was judged.
+#[derive(Debug, Clone, Serialize)]
+pub struct ConditionTrace {
+    /// The condition in words.
+    pub text: String,
+    /// Whether it holds.
+    pub holds: bool,
+    /// What was found; empty where nothing was looked at.
+    pub actual: String,
+    /// Where it is written, `file:line:col`; empty for groups.
+    pub place: String,
+    /// The conditions inside.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub inner: Vec<ConditionTrace>,
+}
+
+impl RuleTrace {
+    /// A judged rule.
+    pub fn new(
+        rule: &Rule,
+        verdict: Verdict,
+        shadowed_by: Option<String>,
+        condition: ConditionTrace,
+    ) -> Self {
+        let action = match rule.action {
+            Action::Emit(_) => "emit",
+            Action::Filter(_) => "filter",
+            Action::Fail(_) => "fail",
+        };
+        let (id, place) = (rule.id.to_string(), rule.place.to_string());
+        Self { id, place, action, verdict, shadowed_by, misses: condition.misses(), condition }
+    }
+}
+
+impl ConditionTrace {
+    fn misses(&self) -> usize {
+        match self.holds {
+            true => 0,
+            false => self.inner.iter().map(Self::misses).sum::<usize>().max(1),
+        }
+    }
+}
+
+impl<T: Tracer> Run<'_, '_, T> {
+    /// Judges a condition to its last test.
+    pub(super) fn explain(&self, condition: &Condition) -> ConditionTrace {
+        let holds = self.holds(condition);
+        let (text, inner) = match condition {
+            Condition::All(list) if list.is_empty() => ("always", Vec::new()),
+            Condition::All(list) => ("all of", list.iter().map(|inner| self.explain(inner)).collect()),
+            Condition::Any(list) => ("any of", list.iter().map(|inner| self.explain(inner)).collect()),
+            Condition::Not(inner) => ("not", vec![self.explain(inner)]),
+            Condition::Test(test, place) => {
+                let (text, actual) = self.explain_test(test);
+                return ConditionTrace { text, holds, actual, place: place.to_string(), inner: Vec::new() };
+            }
+        };
+        ConditionTrace { text: text.to_owned(), holds, actual: String::new(), place: String::new(), inner }
+    }
+
+    fn explain_test(&self, test: &Test) -> (String, String) {
+        let member = |member: Member| self.show(self.call.member(member));
+        let quoted =
+            |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ");
+        let case = |ignore: bool| if ignore { ", in any case" } else { "" };
+        match test {
+            Test::Type(kinds) => {
+                let names = CallKind::ALL.into_iter().filter(|kind| kinds.holds(*kind)).map(CallKind::as_str);
+                (format!("`type` is {}", names.collect::<Vec<_>>().join(" or ")), member(Member::Type))
+            }
+            Test::Event { names, ignore_case } => {
+                (format!("`event` is {}{}", quoted(names), case(*ignore_case)), member(Member::Event))
+            }
+            Test::RestrictedEvent => {
+                ("`event` is a name that only CleverTap may raise".to_owned(), member(Member::Event))
+            }
+            Test::Option { name, expected, actual } => {
+                (format!("the option `{name}` is {expected}"), actual.to_string())
+            }
+            Test::Present(origins) => {
+                (format!("{} is there", self.names(origins)), self.show_origins(origins))
+            }
+            Test::Missing(origins) => {
+                (format!("{} is missing", self.names(origins)), self.show_origins(origins))
+            }
+            Test::Is { origin, texts, ignore_case } => (
+                format!("`{}` is {}{}", origin.as_str(), quoted(texts), case(*ignore_case)),
+                self.show_origins(std::slice::from_ref(origin)),
+            ),
+            Test::IntegrationOff(names) => {
+                (format!("`integrations` turns off {}", quoted(names)), member(Member::Integrations))
+            }
+        }
+    }
+
+    fn names(&self, origins: &[Origin]) -> String {
+        origins.iter().map(|origin| format!("`{}`", origin.as_str())).collect::<Vec<_>>().join(" and ")
+    }
+
+    fn show_origins(&self, origins: &[Origin]) -> String {
+        let shown = origins.iter().map(|origin| match self.origin(origin) {
+            Value::Missing => match origin {
+                Origin::Path(path) => self.show(path.locate(&self.call)),
+                Origin::Value(..) => "nothing".to_owned(),
+            },
+            Value::Node(at) | Value::Items(at) => self.show(Some(at)),
+            Value::Text(text, _) => format!("text `{text}`"),
+            Value::Json(json, _) => format!("`{json}`"),
+        });
+        shown.collect::<Vec<_>>().join(", ")
+    }
+
+    fn show(&self, at: Option<At>) -> String {
+        const LONGEST: usize = 80;
+        let Some(at) = at else { return "absent".to_owned() };
+        let json = self.call.json;
+        let raw = super::event::text::cut_chars(json.raw(at), LONGEST);
+        let more = if raw.len() < json.raw(at).len() { "…" } else { "" };
+        match json.kind(at) {
+            Kind::Null => "null".to_owned(),
+            kind => format!("{} {raw}{more}", kind.noun().trim_start_matches("an ").trim_start_matches("a ")),
+        }
+    }
+}

@@ -1,0 +1,424 @@
+//! Writing records: named fields first, then the rest, straight into the output buffer.
+//!
+//! Every field is written with a comma behind it, so that one can be taken out again; the last comma becomes the
+//! closing brace.
+
+use super::evaluate::{Run, Span};
+use super::event::text::{self, push_escaped};
+use super::event::{At, Kind};
+use super::keys::{JOINT, Take};
+use super::record::{RecordKind, limit};
+use super::rules::NameId;
+use super::rules::expression::{Expression, From};
+use super::rules::record::{Field, RecordTemplate};
+use super::rules::rest::{Nested, Rest};
+use super::rules::rule::Rule;
+use super::scope::FieldSpan;
+use super::trace::{FieldOrigin, Tracer};
+use super::value::Value;
+use super::warning::{Note, WarningCode};
+use super::write;
+
+/// Which object of a record is being written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Level {
+    /// `profileData`, `evtData` or `tokenData`.
+    Outer,
+    /// An item of a list inside it.
+    Inner,
+}
+
+/// What stays the same while the members of one object are copied.
+#[derive(Clone, Copy)]
+struct Copying<'r> {
+    rest: &'r Rest,
+    kind: RecordKind,
+    level: Level,
+    source: u8,
+    max: usize,
+}
+
+impl<T: Tracer> Run<'_, '_, T> {
+    /// Writes one record of a rule, or notes why it can not be.
+    pub(super) fn record(&mut self, template: &RecordTemplate, rule: &Rule) {
+        if template.when.as_ref().is_some_and(|when| !self.holds(when)) {
+            return;
+        }
+        let address = template.address.iter().find_map(|(kind, origin)| {
+            let value = self.origin(origin);
+            (!value.is_missing()).then_some((*kind, value))
+        });
+        let Some(address) = address else { return self.incomplete(template) };
+        let start = self.out.len();
+        if T::ON {
+            self.tracer.open_record(template.kind, rule, self.records.len());
+        }
+        self.push(b"{\"type\":\"");
+        self.push(template.kind.as_str().as_bytes());
+        self.push(b"\",\"");
+        self.push(address.0.as_str().as_bytes());
+        self.push(b"\":");
+        self.id(&address.1);
+        let complete = match template.kind {
+            RecordKind::Profile => {
+                self.time(b",\"ts\":");
+                self.push(b",\"profileData\":");
+                self.data(template);
+                true
+            }
+            RecordKind::Event => {
+                let named = template.name.as_ref().is_some_and(|name| self.event_name_field(name));
+                self.push(b",\"evtData\":");
+                self.data(template);
+                self.time(b",\"ts\":");
+                named
+            }
+            RecordKind::Token => {
+                self.push(b",\"tokenData\":");
+                self.data(template);
+                self.outer.len() == template.fields.len()
+            }
+        };
+        self.push(b"}");
+        if !complete {
+            self.out.truncate(start);
+            if T::ON {
+                self.tracer.drop_record();
+            }
+            return self.incomplete(template);
+        }
+        self.records.push(Span { kind: template.kind, address, start, end: self.out.len() });
+    }
+
+    /// Notes that a record lacks its address or one of its fields, at the first thing in the event that it is made of.
+    #[cold]
+    fn incomplete(&mut self, template: &RecordTemplate) {
+        let target = self.plan.kind_name(template.kind);
+        let alternatives = template.fields.iter().flat_map(|field| &field.value.alternatives);
+        let found =
+            alternatives.map(|alternative| self.start(&alternative.from)).find(|value| !value.is_missing());
+        let at = found.map_or(At::ROOT, |value| value.at());
+        self.note(Note { code: WarningCode::RecordIncomplete, at, target });
+    }
+
+    #[inline]
+    fn push(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+    }
+
+    /// An id, which is always text in a record.
+    fn id(&mut self, value: &Value) {
+        match value {
+            Value::Node(at) => self.out.extend_from_slice(self.call.json.raw(*at).as_bytes()),
+            Value::Text(text, _) | Value::Json(text, _) => {
+                self.out.push(b'"');
+                push_escaped(self.out, text);
+                self.out.push(b'"');
+            }
+            Value::Missing | Value::Items(_) => self.out.extend_from_slice(b"\"\""),
+        }
+    }
+
+    fn time(&mut self, key: &[u8]) {
+        if let Some(seconds) = self.seconds() {
+            self.push(key);
+            self.out.extend_from_slice(itoa::Buffer::new().format(seconds).as_bytes());
+        }
+    }
+
+    fn event_name_field(&mut self, name: &Expression) -> bool {
+        let (value, _) = self.make(name, None, false);
+        let at = value.at();
+        let Some(name) = self.text_of(&value) else { return false };
+        let cut = text::cut_chars(&name, limit::EVENT_NAME_CHARS);
+        let shortened = cut.len() < name.len();
+        let plain = match (&value, shortened) {
+            // As received, byte for byte.
+            (Value::Node(at), false) if self.call.json.kind(*at) == Kind::String => None,
+            _ => Some(cut.to_owned()),
+        };
+        self.push(b",\"evtName\":");
+        match plain {
+            None => self.out.extend_from_slice(self.call.json.raw(at).as_bytes()),
+            Some(name) => {
+                self.out.push(b'"');
+                push_escaped(self.out, &name);
+                self.out.push(b'"');
+            }
+        }
+        if shortened {
+            self.note(Note { code: WarningCode::EventNameCut, at, target: None });
+        }
+        true
+    }
+
+    fn data(&mut self, template: &RecordTemplate) {
+        self.outer.open(self.keys.name_count());
+        let start = self.out.len();
+        self.push(b"{");
+        for field in &template.fields {
+            self.field(field);
+        }
+        if let Some(rest) = &template.rest {
+            for (source, origin) in rest.sources.iter().enumerate() {
+                if let Value::Node(at) = self.origin(origin) {
+                    let (kind, max, source) = (template.kind, template.max_fields, source.min(255) as u8);
+                    self.members(at, Copying { rest, kind, level: Level::Outer, source, max });
+                }
+            }
+        }
+        self.close(start);
+    }
+
+    /// Ends an object: its last comma becomes the brace.
+    #[inline]
+    fn close(&mut self, start: usize) {
+        let empty = self.out.len() == start + 1;
+        match self.out.last_mut() {
+            Some(last) if !empty => *last = b'}',
+            _ => self.out.push(b'}'),
+        }
+    }
+
+    fn field(&mut self, field: &Field) {
+        let (value, alternative) = self.make(&field.value, Some(field.name), field.standard.is_some());
+        let Some(alternative) = alternative else { return };
+        let (start, at) = (self.out.len(), value.at());
+        self.push(&field.rendered);
+        let value_start = self.out.len();
+        let cut = match (&value, &alternative.from) {
+            (Value::Node(at), _) => write::push_scalar(self.out, self.call.json, *at),
+            (Value::Text(text, _), _) => write::push_text(self.out, text),
+            (Value::Json(json, _), _) => {
+                self.out.extend_from_slice(json.as_bytes());
+                false
+            }
+            (Value::Items(at), From::Each(_, rest)) => {
+                if !self.items(*at, rest, field.name) {
+                    self.out.truncate(start);
+                    return;
+                }
+                false
+            }
+            (Value::Items(_) | Value::Missing, _) => {
+                self.out.truncate(start);
+                return;
+            }
+        };
+        self.out.push(b',');
+        if cut {
+            self.note(Note { code: WarningCode::ValueCut, at: value.at(), target: Some(field.name) });
+        }
+        let span = FieldSpan {
+            start,
+            value: value_start,
+            end: self.out.len(),
+            key: At::ROOT,
+            source: 0,
+            final_form: true,
+            plan: None,
+        };
+        self.outer.add(field.name, span);
+        if T::ON {
+            let value = self.out.get(value_start..self.out.len() - 1).unwrap_or_default();
+            let origin = FieldOrigin::Named { field, alternative, at };
+            self.tracer.field(&self.call, origin, value, start);
+        }
+    }
+
+    /// Writes a list of rewritten objects; says whether there is anything in it.
+    fn items(&mut self, at: At, rest: &Rest, target: NameId) -> bool {
+        if self.call.json.kind(at) != Kind::Array {
+            self.note(Note { code: WarningCode::ItemDropped, at, target: Some(target) });
+            return false;
+        }
+        let start = self.out.len();
+        self.push(b"[");
+        let mut count = 0;
+        for item in self.call.json.elements(at) {
+            if self.call.json.kind(item) != Kind::Object {
+                if self.call.json.kind(item) != Kind::Null {
+                    self.note(Note { code: WarningCode::ItemDropped, at: item, target: Some(target) });
+                }
+                continue;
+            }
+            if count == limit::ITEMS {
+                self.note(Note { code: WarningCode::ItemLimit, at: item, target: Some(target) });
+                continue;
+            }
+            self.inner.open(self.keys.name_count());
+            let item_start = self.out.len();
+            self.push(b"{");
+            let copying =
+                Copying { rest, kind: RecordKind::Event, level: Level::Inner, source: 0, max: usize::MAX };
+            self.members(item, copying);
+            self.close(item_start);
+            self.push(b",");
+            count += 1;
+        }
+        match self.out.last_mut() {
+            Some(last) if count > 0 => *last = b']',
+            _ => self.out.truncate(start),
+        }
+        count > 0
+    }
+
+    fn members(&mut self, object: At, copying: Copying<'_>) {
+        let json = self.call.json;
+        for (key, value) in json.members(object) {
+            let plan = if json.node(key).escaped {
+                let raw = json.decoded(key);
+                self.keys.find(copying.rest, copying.kind, &raw)
+            } else {
+                self.keys.find(copying.rest, copying.kind, json.content(key))
+            };
+            self.member(key, value, plan, copying);
+        }
+    }
+
+    /// One member by the decision on its key.
+    #[inline]
+    fn member(&mut self, key: At, value: At, plan: u32, copying: Copying<'_>) {
+        let json = self.call.json;
+        let Some(decided) = self.keys.get(plan) else { return };
+        let (take, note) = (decided.take, decided.note);
+        if take == Take::Skip || json.is_blank(value) {
+            if T::ON {
+                let why =
+                    if take == Take::Skip { "mapped by name, or excluded" } else { "null or empty text" };
+                self.tracer.dropped(&self.call, value, why);
+            }
+            return;
+        }
+        let nested = match (take, json.kind(value)) {
+            (Take::Keep, _) => Nested::Keep,
+            (_, Kind::Object) => copying.rest.objects,
+            (_, Kind::Array) => copying.rest.arrays,
+            _ => {
+                return self.place(key, value, plan, note, copying, |out, json, at| {
+                    write::push_scalar(out, json, at)
+                });
+            }
+        };
+        match nested {
+            Nested::Drop => self.note(Note { code: WarningCode::NestedDropped, at: value, target: None }),
+            Nested::Flatten => self.flatten(key, value, copying),
+            Nested::Stringify => self.place(key, value, plan, note, copying, write::push_stringified),
+            Nested::Keep => self.place(key, value, plan, note, copying, |out, json, at| {
+                write::push_compact(out, json, at);
+                false
+            }),
+        }
+    }
+
+    /// Copies the members of a nested object under the path of keys that leads to them.
+    fn flatten(&mut self, key: At, object: At, copying: Copying<'_>) {
+        let json = self.call.json;
+        let before = self.path.len();
+        self.path.push_str(&json.decoded(key));
+        self.path.push(JOINT);
+        let prefix = self.path.len();
+        for (key, value) in json.members(object) {
+            self.path.push_str(&json.decoded(key));
+            let plan = self.keys.find(copying.rest, copying.kind, self.path);
+            self.path.truncate(prefix);
+            self.member(key, value, plan, copying);
+        }
+        self.path.truncate(before);
+    }
+
+    /// Writes one field of the rest, unless its key is taken.
+    #[inline]
+    fn place(
+        &mut self,
+        key: At,
+        value: At,
+        plan: u32,
+        note: Option<WarningCode>,
+        copying: Copying<'_>,
+        write: impl Fn(&mut Vec<u8>, super::event::Json<'_>, At) -> bool,
+    ) {
+        let Some(decided) = self.keys.get(plan) else { return };
+        let name = decided.name;
+        let scope = match copying.level {
+            Level::Outer => &mut *self.outer,
+            Level::Inner => &mut *self.inner,
+        };
+        let taken = scope.find(name);
+        if taken.is_none() && scope.len() >= copying.max {
+            return self.note(Note { code: WarningCode::PropertyLimit, at: value, target: None });
+        }
+        let start = self.out.len();
+        self.out.extend_from_slice(&decided.rendered);
+        let value_start = self.out.len();
+        let cut = write(self.out, self.call.json, value);
+        self.out.push(b',');
+        let end = self.out.len();
+        let mut span = FieldSpan {
+            start,
+            value: value_start,
+            end,
+            key,
+            source: copying.source,
+            final_form: decided.final_form,
+            plan: Some(plan),
+        };
+        if let Some(first) = taken {
+            let Some(moved) = self.collide(first, span, name, copying.level) else { return };
+            span = moved;
+        }
+        let scope = match copying.level {
+            Level::Outer => &mut *self.outer,
+            Level::Inner => &mut *self.inner,
+        };
+        scope.add(name, span);
+        if let Some(code) = note {
+            self.notes.push(Note { code, at: key, target: None });
+        }
+        if cut {
+            self.notes.push(Note { code: WarningCode::ValueCut, at: value, target: None });
+        }
+        if T::ON && copying.level == Level::Outer {
+            let text = self.out.get(span.value..span.end - 1).unwrap_or_default();
+            let rendered = self.out.get(span.start..span.value - 1).unwrap_or_default();
+            let origin = FieldOrigin::Copied { rest: copying.rest, rendered, at: value };
+            self.tracer.field(&self.call, origin, text, span.start);
+        }
+    }
+
+    /// Two fields have one key: decides which stays. Gives the second's place in the buffer if it is that one.
+    #[cold]
+    fn collide(
+        &mut self,
+        first: FieldSpan,
+        second: FieldSpan,
+        name: NameId,
+        level: Level,
+    ) -> Option<FieldSpan> {
+        let same = self.out.get(first.value..first.end) == self.out.get(second.value..second.end);
+        let repeated = first.plan.is_some() && first.plan == second.plan && first.source == second.source;
+        // A key that stands twice in one object: the last counts, as `JSON.parse` has it.
+        let second_wins = first.plan.is_some()
+            && first.source == second.source
+            && (repeated || (second.final_form && !first.final_form));
+        let later_source = first.plan.is_some() && first.source != second.source;
+        if !same && !repeated && !later_source {
+            let loser = if second_wins { first.key } else { second.key };
+            self.note(Note { code: WarningCode::KeyCollision, at: loser, target: None });
+        }
+        if !second_wins {
+            self.out.truncate(second.start);
+            return None;
+        }
+        let removed = first.end - first.start;
+        match level {
+            Level::Outer => self.outer.remove(name, self.out),
+            Level::Inner => self.inner.remove(name, self.out),
+        }
+        if T::ON && level == Level::Outer {
+            self.tracer.removed(first.start, removed);
+        }
+        let (start, value, end) = (second.start - removed, second.value - removed, second.end - removed);
+        Some(FieldSpan { start, value, end, ..second })
+    }
+}

@@ -1,0 +1,197 @@
+//! Conditions: when a rule applies.
+//!
+//! A mapping holds when every line of it holds:
+//! `type`, `event`, `option`, `present`, `missing`, `is`, `integration_off`, and `all`, `any`, `not` around others.
+
+use super::reader::Node;
+use super::{Origin, Scope};
+use crate::engine::diagnostic::{Code, Diagnostics, Place, did_you_mean};
+use crate::engine::event::{CallKind, KindSet};
+
+/// A checked condition.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Condition {
+    /// Every one holds; holds when there is none.
+    All(Vec<Condition>),
+    /// At least one holds.
+    Any(Vec<Condition>),
+    /// It does not hold.
+    Not(Box<Condition>),
+    /// A single test, where it is written and how it reads.
+    Test(Test, Place),
+}
+
+/// One look at the event or at an option.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Test {
+    /// The call is of one of these kinds.
+    Type(KindSet),
+    /// The event's name is one of these.
+    Event {
+        /// The names.
+        names: Vec<String>,
+        /// Whether case counts.
+        ignore_case: bool,
+    },
+    /// The event's name is one that only CleverTap may raise.
+    RestrictedEvent,
+    /// A pack option has this value; the pack's compilation knows whether it does.
+    Option {
+        /// The option.
+        name: String,
+        /// The value asked for.
+        expected: serde_json::Value,
+        /// The value in force.
+        actual: serde_json::Value,
+    },
+    /// Something stands at one of the places at least: neither null nor empty text.
+    Present(Vec<Origin>),
+    /// Nothing stands at any of the places.
+    Missing(Vec<Origin>),
+    /// A place holds one of these texts.
+    Is {
+        /// The place.
+        origin: Origin,
+        /// The texts.
+        texts: Vec<String>,
+        /// Whether case counts.
+        ignore_case: bool,
+    },
+    /// The call's `integrations` turn off the destination with one of these names. The first name that stands there
+    /// decides, and beats `All`; an object counts as on.
+    /// Source: <https://segment.com/docs/guides/filtering-data/>, read 2026-11.
+    IntegrationOff(Vec<String>),
+}
+
+impl Condition {
+    /// Holds for every event.
+    pub fn always() -> Self {
+        Self::All(Vec::new())
+    }
+
+    /// Reads a condition.
+    pub fn parse(node: &Node<'_>, scope: &Scope<'_>, problems: &mut Diagnostics) -> Option<Self> {
+        let fields = node.fields(problems, "a condition, as `type: track`")?;
+        let mut lines = Vec::new();
+        let mut line = |node: &Node<'_>, test: Option<Test>| {
+            lines.extend(test.map(|test| Self::Test(test, node.key_place())));
+        };
+        if let Some(node) = fields.get("type") {
+            line(&node, parse_types(&node, problems).map(Test::Type));
+        }
+        if let Some(node) = fields.get("event") {
+            line(&node, parse_event(&node, problems));
+        }
+        if let Some(node) = fields.get("present") {
+            line(&node, Some(Test::Present(Origin::parse_list(&node, scope, problems))));
+        }
+        if let Some(node) = fields.get("missing") {
+            line(&node, Some(Test::Missing(Origin::parse_list(&node, scope, problems))));
+        }
+        if let Some(node) = fields.get("integration_off") {
+            line(&node, Some(Test::IntegrationOff(node.texts(problems, "a destination's name"))));
+        }
+        if let Some(node) = fields.get("option") {
+            for (name, value) in node.members(problems, "options and their values, as `{ keep_nulls: true }`")
+            {
+                line(&value, parse_option(name, &value, scope, problems));
+            }
+        }
+        if let Some(node) = fields.get("is") {
+            for test in parse_is(&node, problems) {
+                line(&node, Some(test));
+            }
+        }
+        if let Some(node) = fields.get("all") {
+            lines.extend(parse_many(&node, scope, problems));
+        }
+        if let Some(node) = fields.get("any") {
+            lines.push(Self::Any(parse_many(&node, scope, problems)));
+        }
+        if let Some(node) = fields.get("not") {
+            lines.extend(Self::parse(&node, scope, problems).map(|inner| Self::Not(Box::new(inner))));
+        }
+        fields.finish(problems);
+        Some(if lines.len() == 1 { lines.remove(0) } else { Self::All(lines) })
+    }
+}
+
+fn parse_many(node: &Node<'_>, scope: &Scope<'_>, problems: &mut Diagnostics) -> Vec<Condition> {
+    let nodes = node.list(problems, "a list of conditions");
+    nodes.iter().filter_map(|node| Condition::parse(node, scope, problems)).collect()
+}
+
+fn parse_types(node: &Node<'_>, problems: &mut Diagnostics) -> Option<KindSet> {
+    let names = CallKind::ALL.map(CallKind::as_str);
+    let mut set = KindSet::default();
+    for node in node.one_or_many() {
+        let text = node.text(problems, "a kind of call, as `track`")?;
+        match CallKind::parse(text) {
+            Some(kind) => set = set.with(kind),
+            None => {
+                let message = format!("expected one of `{}`, found `{text}`", names.join("`, `"));
+                node.problem(problems, Code::R106, message, did_you_mean(text, names));
+            }
+        }
+    }
+    Some(set)
+}
+
+fn parse_event(node: &Node<'_>, problems: &mut Diagnostics) -> Option<Test> {
+    if !node.value.is_mapping() {
+        return Some(Test::Event { names: node.texts(problems, "an event's name"), ignore_case: false });
+    }
+    let fields = node.fields(problems, "an event's name")?;
+    let names = fields.get("is").map(|node| node.texts(problems, "an event's name"));
+    let ignore_case = fields.get("ignore_case").and_then(|node| node.boolean(problems)).unwrap_or(false);
+    let restricted = fields.get("restricted").and_then(|node| node.boolean(problems));
+    let node = fields.node.clone();
+    fields.finish(problems);
+    match (names, restricted) {
+        (Some(names), None) => Some(Test::Event { names, ignore_case }),
+        (None, Some(true)) => Some(Test::RestrictedEvent),
+        _ => {
+            let message = "expected either `is` with names or `restricted: true`";
+            node.problem(problems, Code::R105, message, None);
+            None
+        }
+    }
+}
+
+fn parse_option(name: &str, node: &Node<'_>, scope: &Scope<'_>, problems: &mut Diagnostics) -> Option<Test> {
+    let Some(option) = scope.options.iter().find(|option| option.name == name) else {
+        let help = did_you_mean(name, scope.options.iter().map(|option| option.name.as_str()));
+        problems.push(Code::R111, Some(node.key_place()), format!("the pack has no option `{name}`"), help);
+        return None;
+    };
+    let expected = serde_json::to_value(node.value).ok().and_then(|value| option.kind.parse(&value));
+    if expected.is_none() {
+        node.expected(problems, option.kind.expects());
+    }
+    Some(Test::Option { name: name.to_owned(), expected: expected?, actual: option.value.clone() })
+}
+
+fn parse_is(node: &Node<'_>, problems: &mut Diagnostics) -> Vec<Test> {
+    let mut tests = Vec::new();
+    for (path, node) in node.members(problems, "paths and texts, as `{ context.os.name: iOS }`") {
+        let origin = match crate::engine::event::Path::parse(path) {
+            Ok(path) => Some(Origin::Path(path)),
+            Err(message) => {
+                problems.push(Code::R201, Some(node.key_place()), message, None);
+                None
+            }
+        };
+        let (texts, ignore_case) = match node.value.is_mapping() {
+            false => (node.texts(problems, "text"), false),
+            true => {
+                let Some(fields) = node.fields(problems, "text") else { continue };
+                let texts = fields.require(problems, "is").map(|node| node.texts(problems, "text"));
+                let ignore = fields.get("ignore_case").and_then(|node| node.boolean(problems));
+                fields.finish(problems);
+                (texts.unwrap_or_default(), ignore.unwrap_or(false))
+            }
+        };
+        tests.extend(origin.map(|origin| Test::Is { origin, texts, ignore_case }));
+    }
+    tests
+}

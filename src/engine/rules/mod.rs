@@ -1,0 +1,113 @@
+//! Rules: from YAML as written to checked values.
+//!
+//! `source.rs` reads a file, `reader.rs` takes values out of it and notes every problem, the rest are the parts of a
+//! rule. Deliberately no running: that is `engine/evaluate.rs`, on the plan that `engine/plan.rs` makes of these.
+
+pub mod condition;
+pub mod expression;
+pub mod option;
+pub mod pack;
+pub mod reader;
+pub mod record;
+pub mod rest;
+pub mod rule;
+pub mod source;
+
+use crate::engine::diagnostic::{Code, Diagnostics, did_you_mean};
+use crate::engine::event::Path;
+use option::PackOption;
+use reader::Node;
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
+/// What a part of a rule may refer to, and the numbers it is given.
+#[derive(Debug)]
+pub struct Scope<'a> {
+    /// The pack's options with the values in force.
+    pub options: &'a [PackOption],
+    /// Names of the pack's `values`, in order; an index is a [`ValueId`].
+    pub values: &'a [String],
+    /// The keys that rules name, numbered.
+    pub names: &'a RefCell<Vec<Arc<str>>>,
+    /// How many [`rest::Rest`]s there are so far.
+    pub rests: &'a Cell<u16>,
+}
+
+impl Scope<'_> {
+    /// The number of a key that a rule names.
+    pub fn name(&self, key: &str) -> NameId {
+        let mut names = self.names.borrow_mut();
+        let found = names.iter().position(|name| &**name == key);
+        NameId(found.unwrap_or_else(|| {
+            names.push(key.into());
+            names.len() - 1
+        }) as u32)
+    }
+
+    /// The number of the next rest.
+    pub fn next_rest(&self) -> u16 {
+        self.rests.replace(self.rests.get() + 1)
+    }
+}
+
+/// A key of a record, numbered, so that two can be told apart without comparing text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct NameId(pub u32);
+
+/// A value that a pack computes once per event, by its place in the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ValueId(pub u16);
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// A place in the event.
+    Path(Path),
+    /// `$name`, one of the pack's `values`.
+    Value(ValueId, Arc<str>),
+}
+
+impl Origin {
+    /// As written.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Path(path) => path.as_str(),
+            Self::Value(_, name) => name,
+        }
+    }
+
+    /// Reads a path or `$name`.
+    pub fn parse(node: &Node<'_>, scope: &Scope<'_>, problems: &mut Diagnostics) -> Option<Self> {
+        let text = node.text(problems, "a path like `properties.total`")?;
+        Self::parse_text(text, node, scope, problems)
+    }
+
+    /// Reads a path or `$name` that stands in the text of a node.
+    pub fn parse_text(
+        text: &str,
+        node: &Node<'_>,
+        scope: &Scope<'_>,
+        problems: &mut Diagnostics,
+    ) -> Option<Self> {
+        let Some(name) = text.strip_prefix('$') else {
+            return match Path::parse(text) {
+                Ok(path) => Some(Self::Path(path)),
+                Err(message) => {
+                    node.problem(problems, Code::R201, message, None);
+                    None
+                }
+            };
+        };
+        let found = scope.values.iter().position(|value| value == name);
+        if found.is_none() {
+            let help = did_you_mean(name, scope.values.iter().map(String::as_str));
+            node.problem(problems, Code::R202, format!("`values` defines no `{name}`"), help);
+        }
+        found.map(|index| Self::Value(ValueId(index as u16), text.into()))
+    }
+
+    /// Reads a list of them, or one.
+    pub fn parse_list(node: &Node<'_>, scope: &Scope<'_>, problems: &mut Diagnostics) -> Vec<Self> {
+        node.one_or_many().iter().filter_map(|node| Self::parse(node, scope, problems)).collect()
+    }
+}

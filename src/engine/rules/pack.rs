@@ -1,0 +1,101 @@
+//! Packs: a file of options, values and rules that together are one mapping.
+
+use super::Scope;
+use super::expression::Expression;
+use super::option::{self, PackOption};
+use super::reader::Node;
+use super::rule::Rule;
+use super::source::Source;
+use crate::engine::diagnostic::{Code, Diagnostics};
+use serde_json::Value;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+/// A checked pack.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pack {
+    /// Its name, that of its file.
+    pub name: Arc<str>,
+    /// What may be set, with the values in force.
+    pub options: Vec<PackOption>,
+    /// Values computed once per event, with their names.
+    pub values: Vec<(String, Expression)>,
+    /// Rules in order; the first that applies decides.
+    pub rules: Vec<Rule>,
+    /// Rules that each add records to a call that was mapped.
+    pub extras: Vec<Rule>,
+    /// The keys that rules name, by number.
+    pub names: Vec<Arc<str>>,
+    /// How many rests there are.
+    pub rests: u16,
+}
+
+impl Pack {
+    /// Reads a pack with option values put over its defaults.
+    pub fn parse(
+        source: &Source,
+        given: &BTreeMap<String, Value>,
+        problems: &mut Diagnostics,
+    ) -> Option<Self> {
+        let fields = Node::root(source).fields(problems, "a pack with `version`, `pack` and `rules`")?;
+        check_version(&fields, problems);
+        let name = fields.require(problems, "pack").and_then(|node| parse_name(&node, source, problems));
+        fields.get("title").map(|node| node.text(problems, "text"));
+        let options = option::parse(fields.get("options"), given, problems);
+        let value_nodes = fields
+            .get("values")
+            .map(|node| node.members(problems, "names and how to make their values"))
+            .unwrap_or_default();
+        let mut values = Vec::with_capacity(value_nodes.len());
+        let mut known: Vec<String> = Vec::with_capacity(value_nodes.len());
+        let (names, rests) = (RefCell::default(), Cell::new(0));
+        for (name, node) in value_nodes {
+            // A value may use those above it, so that none can use itself.
+            let scope = Scope { options: &options, values: &known, names: &names, rests: &rests };
+            values.push((name.to_owned(), Expression::parse(&node, None, &scope, problems)));
+            known.push(name.to_owned());
+        }
+        let scope = Scope { options: &options, values: &known, names: &names, rests: &rests };
+        let mut ids = HashSet::new();
+        let mut list = |node: Option<Node<'_>>, problems: &mut Diagnostics| {
+            let nodes = node.map(|node| node.list(problems, "a list of rules")).unwrap_or_default();
+            let mut rules = Vec::with_capacity(nodes.len());
+            for node in &nodes {
+                let Some(rule) = Rule::parse(node, &scope, problems) else { continue };
+                if !ids.insert(rule.id.clone()) {
+                    let message = format!("two rules have the id `{}`", rule.id);
+                    problems.push(Code::R107, Some(rule.place.clone()), message, None);
+                }
+                rules.push(rule);
+            }
+            rules
+        };
+        let rules_node = fields.require(problems, "rules");
+        let rules = list(rules_node, problems);
+        let extras = list(fields.get("extras"), problems);
+        fields.finish(problems);
+        let (names, rests) = (names.into_inner(), rests.get());
+        Some(Self { name: name?, options, values, rules, extras, names, rests })
+    }
+}
+
+fn parse_name(node: &Node<'_>, source: &Source, problems: &mut Diagnostics) -> Option<Arc<str>> {
+    let name = node.text(problems, "the pack's name")?;
+    let file = source.file.rsplit('/').next().and_then(|file| file.strip_suffix(".yaml"));
+    if file != Some(name) {
+        let message =
+            format!("expected the name of the file, `{}`, found `{name}`", file.unwrap_or_default());
+        node.problem(problems, Code::R106, message, None);
+    }
+    Some(name.into())
+}
+
+/// Every rule file says which version of the language it is written in.
+pub fn check_version(fields: &super::reader::Fields<'_>, problems: &mut Diagnostics) {
+    if let Some(node) = fields.require(problems, "version")
+        && node.value.as_u64() != Some(1)
+    {
+        node.expected(problems, "version `1`");
+    }
+}

@@ -1,0 +1,145 @@
+//! Record templates: what a rule emits.
+
+use super::condition::Condition;
+use super::expression::Expression;
+use super::reader::{Fields, Node};
+use super::rest::Rest;
+use super::{NameId, Origin, Scope};
+use crate::engine::diagnostic::{Code, Diagnostics, Place};
+use crate::engine::event::text::push_escaped;
+use crate::engine::record::{AddressKind, RecordKind, StandardField, limit};
+use std::sync::Arc;
+
+/// One record that a rule emits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordTemplate {
+    /// Profile, event or token.
+    pub kind: RecordKind,
+    /// Whom it is addressed to: the first that yields something.
+    pub address: Vec<(AddressKind, Origin)>,
+    /// The event's name; only of events.
+    pub name: Option<Expression>,
+    /// The named values, in order.
+    pub fields: Vec<Field>,
+    /// What is copied beside them.
+    pub rest: Option<Rest>,
+    /// How many values it may have.
+    pub max_fields: usize,
+    /// When it is emitted at all.
+    pub when: Option<Condition>,
+    /// Where it is written.
+    pub place: Place,
+}
+
+/// One named value of a record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Field {
+    /// The key in the record.
+    pub target: Arc<str>,
+    /// The key's number.
+    pub name: NameId,
+    /// The key as it is written: `"Name":`.
+    pub rendered: Box<[u8]>,
+    /// How the value is made.
+    pub value: Expression,
+    /// CleverTap's own field, if it is one.
+    pub standard: Option<StandardField>,
+    /// Where its key is written.
+    pub place: Place,
+}
+
+impl RecordTemplate {
+    /// Reads one element of `emit`: a mapping with the single key `profile`, `event` or `token`.
+    pub fn parse(node: &Node<'_>, scope: &Scope<'_>, problems: &mut Diagnostics) -> Option<Self> {
+        let outer = node.fields(problems, "a record: `profile`, `event` or `token`")?;
+        let kinds = [RecordKind::Profile, RecordKind::Event, RecordKind::Token];
+        let found: Vec<_> =
+            kinds.into_iter().filter_map(|kind| Some((kind, outer.get(kind.as_str())?))).collect();
+        outer.finish(problems);
+        let [(kind, node)] = found.as_slice() else {
+            node.problem(problems, Code::R105, "expected exactly one of `profile`, `event` or `token`", None);
+            return None;
+        };
+        let fields = node.fields(problems, "a record")?;
+        let place = node.key_place();
+        let address = fields.require(problems, "address").map(|node| parse_address(&node, scope, problems));
+        let when = fields.get("when").and_then(|node| Condition::parse(&node, scope, problems));
+        let name = match kind {
+            RecordKind::Event => fields.require(problems, "name"),
+            _ => None,
+        };
+        let name = name.map(|node| Expression::parse(&node, None, scope, problems));
+        let (data, rest) = parse_data(&fields, *kind, scope, problems);
+        let max_fields = match (fields.get("max_fields"), kind) {
+            (Some(node), _) => parse_max_fields(&node, scope, problems)?,
+            (None, RecordKind::Event) => limit::EVENT_PROPERTIES,
+            (None, _) => limit::PROFILE_FIELDS,
+        };
+        fields.finish(problems);
+        Some(Self { kind: *kind, address: address?, name, fields: data, rest, max_fields, when, place })
+    }
+}
+
+/// A number, or `{ option: NAME }`.
+fn parse_max_fields(node: &Node<'_>, scope: &Scope<'_>, problems: &mut Diagnostics) -> Option<usize> {
+    let what = "a whole number from 0, or an option that holds one, as `{ option: max_event_properties }`";
+    let number = match node.value.as_u64() {
+        Some(number) => Some(number),
+        None if node.value.is_mapping() => {
+            let fields = node.fields(problems, what)?;
+            let name = fields.require(problems, "option").and_then(|node| node.text(problems, "an option"));
+            fields.finish(problems);
+            scope.options.iter().find(|option| Some(option.name.as_str()) == name)?.value.as_u64()
+        }
+        None => None,
+    };
+    if number.is_none() {
+        node.expected(problems, what);
+    }
+    number.and_then(|number| usize::try_from(number).ok())
+}
+
+fn parse_address(
+    node: &Node<'_>,
+    scope: &Scope<'_>,
+    problems: &mut Diagnostics,
+) -> Vec<(AddressKind, Origin)> {
+    let mut address = Vec::new();
+    for node in node.list(problems, "a list of `identity` and `objectId`") {
+        let Some(fields) = node.fields(problems, "`identity: $user` or `objectId: $device`") else {
+            continue;
+        };
+        for kind in [AddressKind::Identity, AddressKind::ObjectId] {
+            if let Some(node) = fields.get(kind.as_str()) {
+                address.extend(Origin::parse(&node, scope, problems).map(|origin| (kind, origin)));
+            }
+        }
+        fields.finish(problems);
+    }
+    address
+}
+
+fn parse_data(
+    fields: &Fields<'_>,
+    kind: RecordKind,
+    scope: &Scope<'_>,
+    problems: &mut Diagnostics,
+) -> (Vec<Field>, Option<Rest>) {
+    let mut data = Vec::new();
+    let mut rest = None;
+    let members = fields.get("data").map(|node| node.members(problems, "the record's keys and values"));
+    for (target, node) in members.unwrap_or_default() {
+        if target == "*" {
+            rest = Rest::parse(&node, scope, problems);
+            continue;
+        }
+        let standard = if kind == RecordKind::Profile { StandardField::find(target) } else { None };
+        let value = Expression::parse(&node, standard.map(|field| field.format), scope, problems);
+        let mut rendered = b"\"".to_vec();
+        push_escaped(&mut rendered, target);
+        rendered.extend_from_slice(b"\":");
+        let (name, rendered) = (scope.name(target), rendered.into());
+        data.push(Field { target: target.into(), name, rendered, value, standard, place: node.key_place() });
+    }
+    (data, rest)
+}

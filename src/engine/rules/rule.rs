@@ -1,0 +1,81 @@
+//! Rules: a condition and what happens when it holds.
+
+use super::Scope;
+use super::condition::Condition;
+use super::reader::Node;
+use super::record::RecordTemplate;
+use crate::engine::diagnostic::{Code, Diagnostics, Place};
+use crate::engine::evaluate::Reason;
+use std::sync::Arc;
+
+/// A checked rule.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rule {
+    /// Its name, unique in the set.
+    pub id: Arc<str>,
+    /// Where it is written.
+    pub place: Place,
+    /// When it applies.
+    pub when: Condition,
+    /// What happens then.
+    pub action: Action,
+}
+
+/// What happens when a rule applies.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// These records are made.
+    Emit(Vec<RecordTemplate>),
+    /// The event ends as *Filtered at destination*.
+    Filter(Reason),
+    /// The event ends as failed.
+    Fail(Reason),
+}
+
+impl Rule {
+    /// Reads a rule.
+    pub fn parse(node: &Node<'_>, scope: &Scope<'_>, problems: &mut Diagnostics) -> Option<Self> {
+        let fields = node.fields(problems, "a rule with `id`, `when` and `emit`, `filter` or `fail`")?;
+        let id_node = fields.require(problems, "id");
+        let id = id_node.as_ref().and_then(|node| node.text(problems, "the rule's name"));
+        let when = match fields.get("when") {
+            Some(node) => Condition::parse(&node, scope, problems),
+            None => Some(Condition::always()),
+        };
+        let named = ["emit", "filter", "fail"].into_iter().filter(|key| fields.get(key).is_some()).count();
+        let emit = fields.get("emit").map(|node| {
+            let nodes = node.list(problems, "a list of records");
+            let records = nodes.iter().filter_map(|node| RecordTemplate::parse(node, scope, problems));
+            Action::Emit(records.collect())
+        });
+        let filter =
+            fields.get("filter").and_then(|node| Some(Action::Filter(parse_reason(&node, problems)?)));
+        let fail = fields.get("fail").and_then(|node| Some(Action::Fail(parse_reason(&node, problems)?)));
+        if named != 1 {
+            let message = "expected exactly one of `emit`, `filter` and `fail`";
+            problems.push(Code::R301, Some(fields.node.place()), message, None);
+        }
+        fields.finish(problems);
+        let action = emit.or(filter).or(fail)?;
+        Some(Self { id: id?.into(), place: id_node?.place(), when: when?, action })
+    }
+}
+
+fn parse_reason(node: &Node<'_>, problems: &mut Diagnostics) -> Option<Reason> {
+    let fields = node.fields(problems, "a reason with `code` and `message`")?;
+    let code = fields.require(problems, "code").and_then(|node| parse_code(&node, problems));
+    let message = fields.require(problems, "message").and_then(|node| node.text(problems, "a sentence"));
+    fields.finish(problems);
+    Some(Reason { code: code?.into(), message: message?.trim().into() })
+}
+
+fn parse_code<'a>(node: &Node<'a>, problems: &mut Diagnostics) -> Option<&'a str> {
+    let code = node.text(problems, "a code, as `missing_user_id`")?;
+    let fine =
+        !code.is_empty() && code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    if !fine {
+        let message = format!("expected a code of small letters, digits and `_`, found `{code}`");
+        node.problem(problems, Code::R106, message, None);
+    }
+    fine.then_some(code)
+}

@@ -1,0 +1,109 @@
+//! Golden cases: `tests/golden/cases/*.txt` hold events and, byte for byte, what they become.
+//!
+//! A case is a title, options, an event and the outcome; `with:` at the head of a file stands at the start of every
+//! event. `UPDATE_GOLDEN=1` rewrites the outcomes, for reading the difference before it is committed.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tapline::engine::event::time;
+use tapline::engine::warning::WarningCode;
+use tapline::engine::{Context, Evaluator, Plan, preview};
+use tapline::rulebook;
+
+#[test]
+fn every_golden_case_becomes_what_is_written() {
+    let (mut seen, mut report) = (0, String::new());
+    for file in files() {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let (actual, cases) = rewrite(&text);
+        seen += cases;
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(&file, &actual).unwrap();
+        }
+        if text != actual {
+            let difference = similar::TextDiff::from_lines(&text, &actual);
+            writeln!(report, "{}\n{}", file.display(), difference.unified_diff().context_radius(6)).unwrap();
+        }
+    }
+    assert!(report.is_empty(), "cases differ; UPDATE_GOLDEN=1 rewrites them\n{report}");
+    assert!(seen > 150, "only {seen} cases were found");
+}
+
+#[test]
+fn every_warning_and_every_reason_of_the_default_pack_has_a_case() {
+    let cases: String = files().iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    for code in WarningCode::ALL {
+        assert!(cases.contains(&format!("\nwarning: {} ", code.as_str())), "no case warns of {}", code.as_str());
+    }
+    let pack = &rulebook::embedded_files()["packs/segment-cloud.yaml"];
+    for code in pack.lines().filter_map(|line| line.trim().strip_prefix("code: ")) {
+        let ends = [format!("outcome: filtered {code}\n"), format!("outcome: failed {code}\n")];
+        assert!(ends.iter().any(|end| cases.contains(end)), "no case ends with {code}");
+    }
+}
+
+fn files() -> Vec<PathBuf> {
+    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/cases");
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+/// The file with the outcomes as they are, and how many cases it holds.
+fn rewrite(text: &str) -> (String, usize) {
+    let with = text.lines().find_map(|line| line.strip_prefix("with:")).unwrap().trim();
+    let (mut out, mut options, mut now, mut cases) = (String::new(), String::new(), None, 0);
+    for line in text.lines() {
+        if ["outcome: ", "record: ", "warning: "].iter().any(|start| line.starts_with(start)) {
+            continue;
+        }
+        writeln!(out, "{line}").unwrap();
+        if line.starts_with("## ") {
+            (options, now) = (String::new(), None);
+        } else if let Some(given) = line.strip_prefix("options: ") {
+            options = given.to_owned();
+        } else if let Some(given) = line.strip_prefix("now: ") {
+            now = time::parse_iso(given);
+        } else if let Some(event) = line.strip_prefix("event: ") {
+            cases += 1;
+            out.push_str(&outcome(&complete(event, with), &options, now));
+        }
+    }
+    (out, cases)
+}
+
+fn complete(event: &str, with: &str) -> String {
+    match event.strip_prefix('{') {
+        Some("}") if !with.is_empty() => format!("{{{with}}}"),
+        Some(rest) if !with.is_empty() => format!("{{{with},{rest}"),
+        _ => event.to_owned(),
+    }
+}
+
+fn outcome(event: &str, options: &str, received_at: Option<i64>) -> String {
+    let pairs = options.split_whitespace().filter_map(|pair| pair.split_once('='));
+    let options: BTreeMap<_, _> = pairs.map(|(name, value)| (name.to_owned(), value.into())).collect();
+    let files = rulebook::embedded_files();
+    let plan = Arc::new(Plan::compile(&files, None, &options).unwrap());
+    let context = Context { received_at };
+    let mut evaluator = Evaluator::new(plan);
+    let result = preview(&mut evaluator, event.as_bytes(), &context, true);
+    let plain = preview(&mut evaluator, event.as_bytes(), &context, false);
+    let bytes = |records: &[Box<serde_json::value::RawValue>]| {
+        records.iter().map(|r| r.get().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(bytes(&result.records), bytes(&plain.records), "a trace changed the records of {event}");
+    let mut out = String::new();
+    let reason = result.reason.map(|reason| format!(" {}", reason.code)).unwrap_or_default();
+    writeln!(out, "outcome: {}{reason}", result.outcome).unwrap();
+    for record in bytes(&result.records) {
+        writeln!(out, "record: {record}").unwrap();
+    }
+    for warning in result.warnings {
+        writeln!(out, "warning: {} {}", warning.code, warning.path).unwrap();
+    }
+    out
+}

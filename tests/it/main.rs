@@ -3,6 +3,8 @@
 
 /// The REST API, as its callers see it.
 mod api;
+/// From the journal to CleverTap.
+mod delivery;
 /// What is said of rules that are wrong, as data.
 mod diagnostics;
 /// The program beside CleverTap's stand-in, from Segment's calls to CleverTap's records.
@@ -21,6 +23,8 @@ mod properties;
 mod serve;
 /// What tests stand on.
 mod support;
+/// The stand-in for CleverTap.
+mod simulator;
 /// Walls, homes, sizes, and the truth of READMEs.
 mod tidy;
 /// The console, as a browser sees it.

@@ -1,10 +1,5 @@
 //! The journal: what holds for every implementation, and what only a disk can show.
 
-<<<<<<< HEAD
-=======
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
-
->>>>>>> journal
 /// What holds for every journal and every store.
 mod conformance;
 /// Kill -9 under load.

@@ -1,6 +1,6 @@
 //! One sled database: opened with care, and synced for real.
 //!
-//! sled 0.34.7 says "fsync" and calls `sync_file_range`, so after a power loss what [`sled::Db::flush`] answered may be
+//! sled 0.34.7 says "fsync" and calls `sync_file_range`, so after a power loss what `sled::Db::flush` answered may be
 //! gone; and any log message over a quarter of the segment size becomes a file that nobody syncs and nobody removes,
 //! after whose loss sled panics on opening (read in its source and measured, 2026-11).
 //! The cure is here, for every database of the journal: segments of 4 MiB, values far below a quarter of that,

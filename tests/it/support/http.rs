@@ -83,7 +83,10 @@ impl Answer {
 
     /// Every header of that name, in any case.
     pub(crate) fn headers(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.headers.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .filter(move |(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     /// The body as text.

@@ -52,7 +52,7 @@ async fn without_an_account_events_wait_and_what_needs_no_upload_ends() {
         Some("not_configured"),
         "said before anything is sent"
     );
-    while rig.tally().await.get("missing_user_id").is_none() {
+    while !rig.tally().await.contains_key("missing_user_id") {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     assert_eq!(simulator.tally().uploads, 0);

@@ -4,6 +4,7 @@
 //! which only synced bytes survive.
 
 use super::subject::{end, event, note, small};
+use crate::support::figure;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -18,7 +19,6 @@ use tapline::journal::{Appended, Journal, Seq, Settling, UploadId};
 const DIRECTORY: &str = "TAPLINE_TEST_CRASH_DIRECTORY";
 /// The first number of the events that the child may use.
 const NUMBERS_FROM: &str = "TAPLINE_TEST_CRASH_NUMBERS_FROM";
-const ROUNDS: u64 = 20;
 const NUMBERS_A_ROUND: u64 = 1_000_000;
 
 /// Small enough for a few generations a run, large enough to open fast.
@@ -41,7 +41,8 @@ fn what_was_answered_before_a_kill_is_there_after_it() {
     }
     let directory = tempfile::tempdir().unwrap();
     let (mut told, mut events_before) = (Told::default(), 0);
-    for round in 0..ROUNDS {
+    let rounds = figure::rounds(20, 200);
+    for round in 0..rounds as u64 {
         run_and_kill(directory.path(), round, &mut told);
         let stored = told.stored.len();
         assert!(stored > events_before, "round {round}: nothing was answered before the kill");
@@ -49,6 +50,8 @@ fn what_was_answered_before_a_kill_is_there_after_it() {
         check(directory.path(), &told);
     }
     assert!(told.settled.len() > 100, "{} events settled", told.settled.len());
+    figure::note("kill -9 of the journal alone: rounds", rounds);
+    figure::note("kill -9 of the journal alone: events answered and found again", told.stored.len());
 }
 
 fn run_and_kill(directory: &Path, round: u64, told: &mut Told) {

@@ -1,7 +1,5 @@
 //! The journal: what holds for every implementation, and what only a disk can show.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
-
 /// What holds for every journal and every store.
 mod conformance;
 /// Kill -9 under load.

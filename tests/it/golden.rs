@@ -35,7 +35,11 @@ fn every_golden_case_becomes_what_is_written() {
 fn every_warning_and_every_reason_of_the_default_pack_has_a_case() {
     let cases: String = files().iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
     for code in WarningCode::ALL {
-        assert!(cases.contains(&format!("\nwarning: {} ", code.as_str())), "no case warns of {}", code.as_str());
+        assert!(
+            cases.contains(&format!("\nwarning: {} ", code.as_str())),
+            "no case warns of {}",
+            code.as_str()
+        );
     }
     let pack = &rulebook::embedded_files()["packs/segment-cloud.yaml"];
     for code in pack.lines().filter_map(|line| line.trim().strip_prefix("code: ")) {

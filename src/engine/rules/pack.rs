@@ -52,11 +52,12 @@ impl Pack {
         let (names, rests) = (RefCell::default(), Cell::new(0));
         for (name, node) in value_nodes {
             // A value may use those above it, so that none can use itself.
-            let scope = Scope { options: &options, values: &known, names: &names, rests: &rests };
+            let scope =
+                Scope { options: &options, values: &known, names: &names, rests: &rests, in_item: false };
             values.push((name.to_owned(), Expression::parse(&node, None, &scope, problems)));
             known.push(name.to_owned());
         }
-        let scope = Scope { options: &options, values: &known, names: &names, rests: &rests };
+        let scope = Scope { options: &options, values: &known, names: &names, rests: &rests, in_item: false };
         let mut ids = HashSet::new();
         let mut list = |node: Option<Node<'_>>, problems: &mut Diagnostics| {
             let nodes = node.map(|node| node.list(problems, "a list of rules")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The binary.
+//! The program. Everything it does is in the library; see `src/README.md` for where to start reading.
 
 fn main() -> std::process::ExitCode {
     tapline::cli::run()

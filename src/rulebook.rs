@@ -91,6 +91,11 @@ impl LiveRules {
         Ok(Self { directory, plan: ArcSwap::from_pointee(plan), problem: ArcSwapOption::empty() })
     }
 
+    /// Where the rules are read from; the embedded ones where it does not exist.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// The plan in force.
     pub fn plan(&self) -> Arc<Plan> {
         self.plan.load_full()

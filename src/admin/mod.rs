@@ -1,1 +1,146 @@
-//! placeholder
+//! What an operator can do, as use cases: sign in, set up, read and change settings, look at events, preview one.
+//!
+//! Deliberately no HTML, no HTTP and no cookies: `web` and `api` are two skins over the same calls, so that whatever the
+//! console can do the API can do too.
+//!
+//! First thing to know: every use case is a method of [`Admin`], written in the file named after it, and says in its type
+//! what can come of it. A failure of the machine is an [`AdminError`]; everything a person can cause is an outcome.
+
+mod account;
+mod digest;
+mod handover;
+mod overview;
+mod password;
+mod permission;
+mod preview;
+mod reason;
+mod session;
+mod settings;
+mod setup;
+mod throttle;
+mod token;
+
+pub mod event;
+
+pub use account::{LoginOutcome, UserName};
+pub use digest::{Digest, random_text};
+pub use overview::{Overview, Share};
+pub use password::{Password, PasswordProblem};
+pub use permission::Permission;
+pub use preview::{Candidate, MOST_EVENTS, PreviewOutcome, Sample};
+pub use reason::remedy;
+pub use session::{IDLE_LIMIT, Session, SessionCookie, TOTAL_LIMIT};
+pub use settings::{
+    Check, Difference, Environment, Field, FieldProblem, Input, Revision, SaveOutcome, SavedBy, SecretInput,
+    SettingsView, load as load_settings,
+};
+pub use setup::{ClaimOutcome, FirstStart, StartError};
+pub use token::{ApiCaller, ApiToken};
+
+use crate::clock::{Clock, Millis};
+use crate::delivery::DeliveryStatus;
+use crate::journal::{Journal, JournalError, Store};
+use crate::rulebook::LiveRules;
+use crate::settings::LiveSettings;
+use handover::Handover;
+use password::Passwords;
+use std::path::PathBuf;
+use std::sync::Arc;
+use throttle::Throttle;
+
+/// What the use cases stand on, handed over by the composition root.
+#[derive(Clone)]
+pub struct Ground {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Small durable tables.
+    pub store: Arc<dyn Store>,
+    /// Accepted events and their ends.
+    pub journal: Arc<dyn Journal>,
+    /// The settings in force.
+    pub settings: Arc<LiveSettings>,
+    /// The rules in force.
+    pub rules: Arc<LiveRules>,
+    /// How delivery stands.
+    pub delivery: Arc<DeliveryStatus>,
+    /// The data directory; the first-start token is written there.
+    pub data: PathBuf,
+    /// The `TAPLINE_*` variables that were set when the process started.
+    pub environment: Arc<Environment>,
+}
+
+/// Every use case of the console and the API. One per process, shared.
+pub struct Admin {
+    ground: Ground,
+    passwords: Passwords,
+    throttle: Throttle,
+    handover: Handover,
+    /// Held while settings are stored and put in force, so that the last one stored is the one in force.
+    saving: tokio::sync::Mutex<()>,
+}
+
+impl Admin {
+    /// Ready to use. Call [`Admin::prepare`] once before the first request.
+    pub fn new(ground: Ground) -> Self {
+        Self {
+            ground,
+            passwords: Passwords::new(),
+            throttle: Throttle::default(),
+            handover: Handover::default(),
+            saving: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// The time, for pages that say how long ago something was.
+    pub fn now(&self) -> Millis {
+        self.ground.clock.now()
+    }
+
+    /// Runs `work` where it may wait for the disk.
+    async fn stored<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn Store) -> Result<T, AdminError> + Send + 'static,
+    ) -> Result<T, AdminError> {
+        let store = self.ground.store.clone();
+        tokio::task::spawn_blocking(move || work(&*store)).await.map_err(|_| AdminError::Interrupted)?
+    }
+}
+
+/// Why a use case could not be carried out, whoever asked for it.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// The database failed.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A stored value is not what this version writes.
+    #[error("the stored {what} can not be read: {error}; restore it from a backup or remove it")]
+    Unreadable {
+        /// As `settings`.
+        what: &'static str,
+        /// What the parser said. It names positions and fields, never values.
+        error: String,
+    },
+    /// The system gave no random numbers, so no key can be made.
+    #[error("the system gave no random numbers")]
+    NoRandomness,
+    /// The process is stopping.
+    #[error("the work was interrupted because the process is stopping")]
+    Interrupted,
+    /// More sign-ins at once than the machine has memory for.
+    #[error("too many sign-ins at once; try again in a few seconds")]
+    Busy,
+}
+
+/// Reads a stored JSON value.
+fn decode<T: serde::de::DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, AdminError> {
+    serde_json::from_slice(bytes).map_err(|error| AdminError::Unreadable {
+        what,
+        // Category and place only: serde's own words would quote the value.
+        error: format!("{:?} problem at line {} column {}", error.classify(), error.line(), error.column()),
+    })
+}
+
+/// Writes a stored JSON value.
+fn encode<T: serde::Serialize>(what: &'static str, value: &T) -> Result<Vec<u8>, AdminError> {
+    serde_json::to_vec(value).map_err(|error| AdminError::Unreadable { what, error: error.to_string() })
+}

@@ -1,30 +1,41 @@
-//! The command line: one file per verb. Data on standard output, talk on standard error.
+//! The command line: one file per verb.
 //!
-//! Exit codes: 0 fine, 1 found problems, 2 usage or could not run.
+//! Data goes to stdout, talk to stderr. Exit codes: 0 fine, 1 found problems, 2 wrong usage or could not run.
+//! Whatever a flag sets a variable `TAPLINE_…` sets too; the flag wins.
 
 pub mod check;
+mod limit;
+mod log;
 pub mod preview;
 mod rules;
+mod serve;
+mod simulator;
 
 pub use rules::RulesArgs;
 
 use crate::engine::Diagnostics;
 use clap::{Parser, Subcommand};
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// A self-hosted Segment to CleverTap destination.
 #[derive(Debug, Parser)]
-#[command(name = "tapline", version, disable_help_subcommand = true)]
-pub struct Cli {
+#[command(name = "tapline", version, disable_help_subcommand = true, args_conflicts_with_subcommands = true)]
+struct Cli {
     #[command(subcommand)]
     verb: Option<Verb>,
+    /// Without a verb, the server starts.
+    #[command(flatten)]
+    serve: serve::Args,
 }
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Take Segment calls in, deliver them to CleverTap, show every step in the console [the default]
+    Serve(serve::Args),
     Preview(preview::Args),
     Check(check::Args),
+    Simulator(simulator::Args),
 }
 
 /// Why a verb did not end well.
@@ -38,7 +49,7 @@ pub enum Failure {
     CouldNotRun(String),
     /// Reading or writing failed.
     #[error("{0}")]
-    Io(#[from] std::io::Error),
+    Io(#[from] io::Error),
 }
 
 /// Reads the arguments, runs the verb and says how it went.
@@ -52,23 +63,62 @@ pub fn run() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    let done = match &cli.verb {
-        Some(Verb::Preview(args)) => preview::run(args, &mut out),
-        Some(Verb::Check(args)) => check::run(args, &mut out),
-        None => Err(Failure::CouldNotRun("no verb".into())),
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let done = match cli.verb {
+        None => serve::run(&cli.serve),
+        Some(Verb::Serve(args)) => serve::run(&args),
+        Some(Verb::Preview(args)) => preview::run(&args, &mut out),
+        Some(Verb::Check(args)) => check::run(&args, &mut out),
+        Some(Verb::Simulator(args)) => simulator::run(&args),
     };
-    let done = done.and_then(|()| Ok(out.flush()?));
-    match done {
+    match done.and_then(|()| Ok(out.flush()?)) {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever reads us has read enough.
-        Err(Failure::Io(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        // Whoever reads us has read enough, as `head` does.
+        Err(Failure::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(failure) => {
             let _ = out.flush();
-            eprintln!("{failure}");
+            say(&failure.to_string());
             match failure {
                 Failure::FoundProblems(_) => ExitCode::from(1),
-                _ => ExitCode::from(2),
+                Failure::CouldNotRun(_) | Failure::Io(_) => ExitCode::from(2),
+            }
+        }
+    }
+}
+
+/// Says something to the person at the terminal.
+fn say(text: &str) {
+    // There is nobody left to tell that stderr is closed.
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn without_a_verb_the_server_starts_and_takes_its_flags() {
+        let bare = Cli::try_parse_from(["tapline", "--listen", "127.0.0.1:9000"]).unwrap();
+        assert!(bare.verb.is_none());
+        assert_eq!(bare.serve.listen.port(), 9000);
+        let named = Cli::try_parse_from(["tapline", "serve", "--listen", "127.0.0.1:9000"]).unwrap();
+        assert!(matches!(named.verb, Some(Verb::Serve(args)) if args.listen.port() == 9000));
+    }
+
+    #[test]
+    fn every_flag_has_its_variable() {
+        let command = Cli::command();
+        for verb in command.get_subcommands() {
+            let flags = verb.get_arguments().filter(|flag| !flag.is_positional());
+            for flag in flags.filter(|flag| !matches!(flag.get_id().as_str(), "help" | "version")) {
+                let variable = flag.get_env().and_then(|name| name.to_str()).unwrap_or_default();
+                assert!(variable.starts_with("TAPLINE_"), "{} {}", verb.get_name(), flag.get_id());
             }
         }
     }

@@ -19,10 +19,10 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = Format::Human, env = "TAPLINE_FORMAT")]
     format: Format,
     /// Also show why: every rule and condition, and where each field came from
-    #[arg(long)]
+    #[arg(long, env = "TAPLINE_TRACE")]
     trace: bool,
     /// When the events were received, where they do not say so themselves (RFC 3339)
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    #[arg(long, value_name = "TIME", env = "TAPLINE_NOW", value_parser = parse_time)]
     now: Option<i64>,
 }
 

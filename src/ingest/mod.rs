@@ -1,1 +1,107 @@
-//! placeholder
+//! Segment's tracking API: calls in, one durable append per request, and only then 200.
+//!
+//! It takes what Segment's own API takes, so that SDKs need nothing but another host. It deliberately maps nothing: an
+//! accepted event is stored as it came, completed with the times, the type and the batch's shared parts.
+//!
+//! First thing to know: one bad call is answered 400; a bad call inside a batch is stored as *Failed on ingest*, with a
+//! pointer to what is wrong, while its neighbours go on and the batch is answered 200.
+//!
+//! Source of the API: <https://segment.com/docs/connections/sources/catalog/libraries/server/http-api/>, read 2026-11.
+
+mod answer;
+mod body;
+mod budget;
+
+mod code;
+mod envelope;
+mod gzip;
+mod incoming;
+mod intake;
+mod key;
+mod limit;
+mod metric;
+mod receive;
+mod shared;
+mod stamp;
+
+pub use limit::Limits;
+pub use metric::IngestMetrics;
+
+use crate::clock::Clock;
+use crate::engine::event::CallKind;
+use crate::journal::Journal;
+use crate::settings::LiveSettings;
+use actix_web::http::Method;
+use actix_web::web::{self, ServiceConfig};
+use budget::Budget;
+use std::sync::Arc;
+
+/// Takes Segment calls in. One is shared by all server threads.
+pub struct Ingest {
+    clock: Arc<dyn Clock>,
+    settings: Arc<LiveSettings>,
+    journal: Arc<dyn Journal>,
+    limits: Limits,
+    budget: Budget,
+    metrics: IngestMetrics,
+}
+
+impl Ingest {
+    /// Ingest into `journal`, letting in whoever shows the write key of `settings`.
+    pub fn new(
+        clock: Arc<dyn Clock>,
+        settings: Arc<LiveSettings>,
+        journal: Arc<dyn Journal>,
+        limits: Limits,
+        metrics: IngestMetrics,
+    ) -> Self {
+        let budget = Budget::new(limits.in_flight_bytes);
+        Self { clock, settings, journal, limits, budget, metrics }
+    }
+}
+
+/// What a path takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    /// One call of this kind, whatever `type` its body names: the path is what the sender chose on purpose.
+    Single(CallKind),
+    /// `{"batch":[…]}`.
+    Batch,
+}
+
+/// Segment's paths and the short ones its SDKs use, below `/v1/`.
+const ENDPOINTS: [(&str, Endpoint); 15] = [
+    ("identify", Endpoint::Single(CallKind::Identify)),
+    ("i", Endpoint::Single(CallKind::Identify)),
+    ("track", Endpoint::Single(CallKind::Track)),
+    ("t", Endpoint::Single(CallKind::Track)),
+    ("page", Endpoint::Single(CallKind::Page)),
+    ("p", Endpoint::Single(CallKind::Page)),
+    ("screen", Endpoint::Single(CallKind::Screen)),
+    ("s", Endpoint::Single(CallKind::Screen)),
+    ("group", Endpoint::Single(CallKind::Group)),
+    ("g", Endpoint::Single(CallKind::Group)),
+    ("alias", Endpoint::Single(CallKind::Alias)),
+    ("a", Endpoint::Single(CallKind::Alias)),
+    ("batch", Endpoint::Batch),
+    ("b", Endpoint::Batch),
+    ("import", Endpoint::Batch),
+];
+
+/// Adds the routes. What else is asked for below `/v1/` is answered as a sender understands it, not with a page.
+pub fn configure(ingest: Arc<Ingest>) -> impl FnOnce(&mut ServiceConfig) {
+    move |config| {
+        for (name, endpoint) in ENDPOINTS {
+            let receive =
+                move |ingest, request, payload| receive::receive(endpoint, ingest, request, payload);
+            let resource = web::resource(format!("/v1/{name}"))
+                .app_data(web::Data::from(Arc::clone(&ingest)))
+                .route(web::post().to(receive))
+                .route(web::method(Method::OPTIONS).to(answer::preflight))
+                .default_service(web::to(receive::refuse_method));
+            config.service(resource);
+        }
+        let elsewhere = web::resource("/v1/{path:.*}").app_data(web::Data::from(ingest));
+        config.service(elsewhere.default_service(web::to(receive::refuse_path)));
+    }
+}

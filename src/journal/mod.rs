@@ -10,6 +10,7 @@ pub mod block;
 pub mod memory;
 pub mod sled;
 pub mod store;
+mod window;
 
 use crate::clock::Millis;
 use async_trait::async_trait;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 pub use block::{Block, Entry};
 pub use store::{Store, Table};
+pub use window::WindowPolicy;
 
 /// The place of an event in the log: ascending by one, never reused. Shown as `ev_<number>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -205,6 +207,20 @@ pub struct Counts {
     pub dead: u64,
     /// Not ended yet.
     pub pending: u64,
+}
+
+impl Counts {
+    /// Moves one event from pending to its end.
+    pub(crate) fn end_one(&mut self, state: State) {
+        let ended = match state {
+            State::Delivered => &mut self.delivered,
+            State::Filtered => &mut self.filtered,
+            State::Failed => &mut self.failed,
+            State::Dead => &mut self.dead,
+        };
+        *ended = ended.saturating_add(1);
+        self.pending = self.pending.saturating_sub(1);
+    }
 }
 
 /// The durable log. One conformance suite (`tests/it/journal.rs`) holds for every implementation.

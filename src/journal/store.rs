@@ -39,6 +39,9 @@ impl Table {
     }
 }
 
+/// Keys and their values.
+pub type Rows = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// A set of [`Table`]s. Calls block for a disk write at most; from async code, go through `tokio::task::spawn_blocking`.
 pub trait Store: Send + Sync + 'static {
     /// The value under `key`.
@@ -60,5 +63,5 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<bool, JournalError>;
 
     /// All pairs, by key.
-    fn list(&self, table: Table) -> Result<Vec<(Vec<u8>, Vec<u8>)>, JournalError>;
+    fn list(&self, table: Table) -> Result<Rows, JournalError>;
 }

@@ -5,7 +5,17 @@
 mod diagnostics;
 /// Events and what they become, as data.
 mod golden;
+/// The tracking API over real connections.
+mod ingest;
+/// The journal and the small tables.
+mod journal;
+/// The whole way from HTTP to CleverTap's stand-in.
+mod pipeline;
 /// What holds for every event, however odd.
 mod properties;
+/// The program as a process: starting, ending, exit codes.
+mod serve;
+/// What tests stand on.
+mod support;
 /// Walls, homes, sizes, and the truth of READMEs.
 mod tidy;

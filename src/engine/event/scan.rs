@@ -57,12 +57,17 @@ impl fmt::Display for ScanError {
 impl Scanner {
     /// Indexes one JSON text.
     pub fn scan<'a>(&'a mut self, text: &'a str) -> Result<Json<'a>, ScanError> {
+        self.scan_within(text, MAX_DEPTH)
+    }
+
+    /// Indexes one JSON text that may nest `max_depth` deep, as one that holds events inside something else.
+    pub fn scan_within<'a>(&'a mut self, text: &'a str, max_depth: usize) -> Result<Json<'a>, ScanError> {
         self.nodes.clear();
         self.open.clear();
         if text.len() > MAX_LENGTH {
             return Err(ScanError { offset: MAX_LENGTH, expected: "a text of at most 1 GiB" });
         }
-        Scan { bytes: text.as_bytes(), nodes: &mut self.nodes, open: &mut self.open }.run()?;
+        Scan { bytes: text.as_bytes(), nodes: &mut self.nodes, open: &mut self.open, max_depth }.run()?;
         Ok(Json { text, nodes: &self.nodes })
     }
 }
@@ -71,6 +76,7 @@ struct Scan<'a> {
     bytes: &'a [u8],
     nodes: &'a mut Vec<Node>,
     open: &'a mut Vec<u32>,
+    max_depth: usize,
 }
 
 impl Scan<'_> {
@@ -171,8 +177,8 @@ impl Scan<'_> {
             self.close(place, inside + 1);
             return Ok(Entered::Empty(inside + 1));
         }
-        if self.open.len() >= MAX_DEPTH {
-            return Err(ScanError { offset: at, expected: "at most 64 levels of nesting" });
+        if self.open.len() >= self.max_depth {
+            return Err(ScanError { offset: at, expected: "fewer levels of nesting" });
         }
         self.open.push(place);
         Ok(Entered::Inside(inside))

@@ -1,5 +1,25 @@
 //! The composition root: the only place that knows every room.
+//!
+//! [`Application::build`] opens everything in order and binds the listener; [`Application::run_until_stopped`] serves
+//! until the process is told to stop. The same type is used by the binary and by tests, which hand in other parts and
+//! port 0. Deliberately no decisions about events, rules or pages here.
 
+mod application;
+mod guard;
+mod metric;
+mod operation;
+mod option;
+mod run;
+mod server;
+mod stop;
+mod storage;
+
+pub use application::{Application, BuildError};
+pub use option::{Options, Storage};
+pub use run::RunError;
+pub use stop::Stopper;
+
+use crate::admin::Admin;
 use crate::clock::Clock;
 use crate::delivery::DeliveryStatus;
 use crate::journal::{Journal, Store};
@@ -22,4 +42,6 @@ pub struct App {
     pub rules: Arc<LiveRules>,
     /// How delivery stands.
     pub delivery: Arc<DeliveryStatus>,
+    /// What an operator can do.
+    pub admin: Arc<Admin>,
 }

@@ -1,0 +1,71 @@
+//! One event with everything known of it.
+
+use super::{Stage, end_of};
+use crate::admin::{Admin, AdminError};
+use crate::clock::Millis;
+use crate::engine::Preview;
+use crate::journal::{End, Refusal, Seq, UploadNote};
+
+/// One event.
+#[derive(Debug)]
+pub struct EventDetail {
+    /// Its place and name.
+    pub seq: Seq,
+    /// When it was received.
+    pub received_at: Millis,
+    /// How it stands.
+    pub stage: Stage,
+    /// How it ended, unless it is pending.
+    pub end: Option<End>,
+    /// Why ingest refused it, if it did.
+    pub refusal: Option<Refusal>,
+    /// What is kept of the upload that decided it.
+    pub upload: Option<UploadNote>,
+    /// The event as stored.
+    pub body: String,
+    /// What the live rules make of it, with the trace.
+    pub preview: Preview,
+    /// The events beside it: the older and the newer one.
+    pub neighbours: (Option<Seq>, Option<Seq>),
+}
+
+impl EventDetail {
+    /// Whether the live rules are those it was sent with; true while it is pending.
+    pub fn rules_are_the_same(&self) -> bool {
+        self.end.as_ref().is_none_or(|end| end.revision == self.preview.revision)
+    }
+}
+
+impl Admin {
+    /// The event at a place, if there is one.
+    pub async fn event(&self, seq: Seq) -> Result<Option<EventDetail>, AdminError> {
+        let journal = &self.ground.journal;
+        let Some(block) = journal.block_from(seq).await? else {
+            return Ok(None);
+        };
+        let Some(entry) = block.get(seq) else {
+            return Ok(None);
+        };
+        let ends = journal.ends(&block).await?;
+        let end = end_of(&block, &ends, seq).cloned();
+        let upload = match end.as_ref().and_then(|end| end.upload) {
+            Some(id) => journal.upload(id).await?,
+            None => None,
+        };
+        let body = String::from_utf8_lossy(&entry.body).into_owned();
+        let older =
+            journal.block_before(seq).await?.map(|block| Seq(block.end().0.min(seq.0).saturating_sub(1)));
+        let newer = Some(seq.next()).filter(|newer| *newer < journal.end());
+        Ok(Some(EventDetail {
+            seq,
+            received_at: entry.received_at,
+            stage: Stage::of(entry, end.as_ref()),
+            end,
+            refusal: entry.refusal.clone(),
+            upload,
+            preview: self.preview_one(&body, Some(entry.received_at), true),
+            body,
+            neighbours: (older, newer),
+        }))
+    }
+}

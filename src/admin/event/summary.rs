@@ -1,0 +1,90 @@
+//! The few things of an event that a list shows, read without building a tree.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// Whose event it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Who {
+    /// The `userId`.
+    User(String),
+    /// Only an `anonymousId`.
+    Anonymous(String),
+    /// Neither.
+    Nobody,
+}
+
+/// What a list shows of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// `track`, `identify`, …, in lower case; empty where there is none.
+    pub kind: String,
+    /// The event's name, or a page's or screen's.
+    pub name: String,
+    /// Whose.
+    pub who: Who,
+    /// The `anonymousId`, also where there is a `userId`.
+    pub anonymous_id: String,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct EventDoc<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Option<&'a RawValue>,
+    #[serde(borrow)]
+    event: Option<&'a RawValue>,
+    #[serde(borrow)]
+    name: Option<&'a RawValue>,
+    #[serde(borrow, rename = "userId")]
+    user_id: Option<&'a RawValue>,
+    #[serde(borrow, rename = "anonymousId")]
+    anonymous_id: Option<&'a RawValue>,
+}
+
+impl Summary {
+    /// Reads an event's JSON. What is not an event has an empty summary.
+    pub fn of(body: &[u8]) -> Self {
+        let doc: EventDoc<'_> = serde_json::from_slice(body).unwrap_or_default();
+        let anonymous_id = text(doc.anonymous_id);
+        let user_id = text(doc.user_id);
+        let who = match (user_id.is_empty(), anonymous_id.is_empty()) {
+            (false, _) => Who::User(user_id),
+            (true, false) => Who::Anonymous(anonymous_id.clone()),
+            (true, true) => Who::Nobody,
+        };
+        let mut name = text(doc.event);
+        if name.is_empty() {
+            name = text(doc.name);
+        }
+        Self { kind: text(doc.kind).to_lowercase(), name, who, anonymous_id }
+    }
+}
+
+/// Text or a number as text; everything else is none.
+fn text(value: Option<&RawValue>) -> String {
+    let raw = value.map_or("", RawValue::get);
+    match raw.bytes().next() {
+        Some(b'"') => serde_json::from_str(raw).unwrap_or_default(),
+        Some(b'-' | b'0'..=b'9') => raw.to_owned(),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_takes_what_is_there() {
+        let of = |body: &str| Summary::of(body.as_bytes());
+        let track = of(r#"{"type":"Track","event":"Bo\u0061t","userId":7,"anonymousId":"a1","name":"x"}"#);
+        assert_eq!((track.kind.as_str(), track.name.as_str()), ("track", "Boat"));
+        assert_eq!((track.who, track.anonymous_id.as_str()), (Who::User("7".to_owned()), "a1"));
+        let page = of(r#"{"type":"page","name":"Home","anonymousId":"a1","userId":null}"#);
+        assert_eq!((page.name.as_str(), page.who), ("Home", Who::Anonymous("a1".to_owned())));
+        for odd in ["[]", "", "{", r#"{"type":[],"userId":{}}"#] {
+            assert_eq!(of(odd).who, Who::Nobody, "{odd}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! How the whole pipeline stands: counts, and what keeps it from running.
+
+use super::Admin;
+use crate::delivery::Pause;
+use crate::journal::{Counts, Seq};
+
+/// What the first page shows.
+#[derive(Debug, Clone)]
+pub struct Overview {
+    /// How many events stand where.
+    pub counts: Counts,
+    /// Why nothing is delivered at the moment, if so.
+    pub pause: Option<Pause>,
+    /// Why the newest rules are not in force, if they are not.
+    pub rules_problem: Option<String>,
+    /// Why nothing can be accepted any more, if so.
+    pub journal_problem: Option<String>,
+    /// Whether senders have a key to show; without one ingest refuses everything.
+    pub has_write_key: bool,
+    /// The live pack and the plan's revision.
+    pub rules: (String, String),
+    /// Everything before this place has ended.
+    pub settled_until: Seq,
+}
+
+/// A part of a whole, for words like "12 % of the events received".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    /// The part.
+    pub part: u64,
+    /// The whole.
+    pub whole: u64,
+}
+
+impl Share {
+    /// Tenths of a percent, rounded so that only none is 0 and only all is 1000.
+    pub fn per_mille(self) -> u64 {
+        if self.whole == 0 || self.part == 0 {
+            return 0;
+        }
+        let rounded = (u128::from(self.part) * 1000 + u128::from(self.whole) / 2) / u128::from(self.whole);
+        let most = if self.part < self.whole { 999 } else { 1000 };
+        u64::try_from(rounded).unwrap_or(most).clamp(1, most)
+    }
+}
+
+impl Admin {
+    /// How the pipeline stands.
+    pub fn overview(&self) -> Overview {
+        let plan = self.ground.rules.plan();
+        Overview {
+            counts: self.ground.journal.counts(),
+            pause: self.ground.delivery.pause(),
+            rules_problem: self.ground.rules.problem().map(|problem| problem.to_string()),
+            journal_problem: self.ground.journal.broken(),
+            has_write_key: self.ground.settings.load().0.write_key.is_some(),
+            rules: (plan.pack().to_owned(), plan.revision().to_owned()),
+            settled_until: self.ground.journal.settled_until(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_none_is_nothing_and_only_all_is_everything() {
+        for (part, whole, expected) in
+            [(0, 0, 0), (0, 5, 0), (1, 1_000_000, 1), (1, 3, 333), (999_999, 1_000_000, 999), (7, 7, 1000)]
+        {
+            assert_eq!(Share { part, whole }.per_mille(), expected, "{part} of {whole}");
+        }
+    }
+}

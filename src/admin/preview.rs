@@ -1,0 +1,115 @@
+//! Preview: what would become of an event, with the live rules or a candidate. Stores nothing and sends nothing.
+
+use super::Admin;
+use crate::clock::Millis;
+use crate::engine::event::batch;
+use crate::engine::{Context, Diagnostics, Evaluator, Plan, Preview, RuleFiles, preview};
+use crate::rulebook;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The most events one request may preview: as many as a batch may hold.
+pub const MOST_EVENTS: usize = 2500;
+
+/// Rules to try instead of the live ones. Empty means the live ones.
+#[derive(Debug, Clone, Default)]
+pub struct Candidate {
+    /// Another pack.
+    pub pack: Option<String>,
+    /// Options above those in force.
+    pub options: BTreeMap<String, Value>,
+    /// Files that replace or join those of the rules directory, by path relative to it.
+    pub files: RuleFiles,
+}
+
+impl Candidate {
+    fn is_empty(&self) -> bool {
+        self.pack.is_none() && self.options.is_empty() && self.files.is_empty()
+    }
+}
+
+/// One event and what would become of it.
+#[derive(Debug)]
+pub struct Sample {
+    /// The event as it was given, byte for byte.
+    pub event: String,
+    /// What would become of it.
+    pub preview: Preview,
+}
+
+/// What comes of a preview with candidate rules.
+#[derive(Debug)]
+pub enum PreviewOutcome {
+    /// One answer per event, in order.
+    Previewed(Vec<Preview>),
+    /// The candidate rules hold errors.
+    BadRules(Diagnostics),
+    /// The rules directory could not be read.
+    Unreadable(String),
+}
+
+impl Admin {
+    /// Previews one event with the live rules, on the calling thread; an event takes microseconds.
+    pub fn preview_one(&self, event: &str, received_at: Option<Millis>, trace: bool) -> Preview {
+        let context = Context { received_at: received_at.map(|at| at.0) };
+        preview(&mut Evaluator::new(self.ground.rules.plan()), event.as_bytes(), &context, trace)
+    }
+
+    /// Previews every event of a pasted text with the live rules. The error says what was expected.
+    pub fn preview_text(&self, text: &str, trace: bool) -> Result<Vec<Sample>, String> {
+        if text.trim().is_empty() {
+            return Err("expected an event as JSON, found nothing".to_owned());
+        }
+        let events = batch::split(text);
+        match events.len() {
+            0 => return Err("expected at least one event, found an empty list".to_owned()),
+            1..=MOST_EVENTS => {}
+            more => return Err(format!("expected at most {MOST_EVENTS} events at once, found {more}")),
+        }
+        let mut evaluator = Evaluator::new(self.ground.rules.plan());
+        let context = Context::default();
+        let sample = |event: &str| Sample {
+            event: event.to_owned(),
+            preview: preview(&mut evaluator, event.as_bytes(), &context, trace),
+        };
+        Ok(events.into_iter().map(sample).collect())
+    }
+
+    /// Previews events with candidate rules, off the threads that answer requests.
+    pub async fn preview_with(
+        &self,
+        events: Vec<String>,
+        candidate: Candidate,
+        trace: bool,
+    ) -> PreviewOutcome {
+        let rules = self.ground.rules.clone();
+        let settings = self.ground.settings.load();
+        let work = move || {
+            let plan = if candidate.is_empty() {
+                rules.plan()
+            } else {
+                let mut files = match rulebook::load_files(rules.directory()) {
+                    Ok(files) => files,
+                    Err(error) => return PreviewOutcome::Unreadable(error.to_string()),
+                };
+                files.extend(candidate.files);
+                // Options of one pack mean nothing to another.
+                let same_pack = candidate.pack.as_deref().is_none_or(|pack| pack == rules.plan().pack());
+                let mut options = if same_pack { settings.0.options.clone() } else { BTreeMap::new() };
+                options.extend(candidate.options);
+                let pack = candidate.pack.or_else(|| settings.0.pack.clone());
+                match Plan::compile(&files, pack.as_deref(), &options) {
+                    Ok(plan) => Arc::new(plan),
+                    Err(diagnostics) => return PreviewOutcome::BadRules(diagnostics),
+                }
+            };
+            let mut evaluator = Evaluator::new(plan);
+            let context = Context::default();
+            let one = |event: &String| preview(&mut evaluator, event.as_bytes(), &context, trace);
+            PreviewOutcome::Previewed(events.iter().map(one).collect())
+        };
+        let stopping = |_| PreviewOutcome::Unreadable("the process is stopping".to_owned());
+        tokio::task::spawn_blocking(work).await.unwrap_or_else(stopping)
+    }
+}

@@ -1,0 +1,88 @@
+//! What to do about a reason code, for the codes that CleverTap's answers lead to.
+//!
+//! Reasons that rules and ingest give carry their remedy in their own sentence. Source of the codes:
+//! <https://developer.clevertap.com/docs/api-errors>, read 2026-11.
+
+/// What to do about `code`, a sentence or two; none where the reason itself says it.
+pub fn remedy(code: &str) -> Option<&'static str> {
+    let row = REMEDIES.iter().find(|(known, _)| *known == code);
+    let unlisted = || code.starts_with("clevertap_").then_some(UNLISTED);
+    row.map(|(_, remedy)| *remedy).or_else(unlisted)
+}
+
+const UNLISTED: &str =
+    "Look the record below over, and ask CleverTap's support with the upload's time and number.";
+
+const REMEDIES: [(&str, &str); 26] = [
+    ("clevertap_509", "Send the track call with a name in `event`, or map it to a name by a rule."),
+    (
+        "clevertap_512",
+        "Compare the record below with CleverTap's upload page; a rule of your own may have shaped it wrongly.",
+    ),
+    ("clevertap_513", "Rename the event in the sender or by a rule; CleverTap raises this one itself."),
+    ("clevertap_514", "Send `gender` as `M` or `F`, or leave it out by a rule."),
+    (
+        "clevertap_515",
+        "Correct the e-mail address at its source, or leave it out by a rule; one bad field keeps the whole profile out.",
+    ),
+    (
+        "clevertap_516",
+        "Send the phone number with `+` and its country code, or leave it out by a rule; one bad field keeps the whole profile out.",
+    ),
+    ("clevertap_517", "Send `Employed` as `Y` or `N`, or leave it out by a rule."),
+    ("clevertap_518", "Send `Education` as `School`, `College` or `Graduate`, or leave it out by a rule."),
+    ("clevertap_519", "Send `Married` as `Y` or `N`, or leave it out by a rule."),
+    ("clevertap_520", "Send `Age` as a whole number, or leave it out by a rule."),
+    (
+        "clevertap_522",
+        "Send fewer properties, or set the pack's option for the limit to what your account allows.",
+    ),
+    ("clevertap_523", "Send a `userId` or an `anonymousId` that CleverTap accepts."),
+    ("clevertap_524", "A rule of your own made a record of no known type; run `tapline check`."),
+    ("clevertap_525", "Send `timestamp` as ISO 8601; the record's `ts` must be seconds since 1970, above 0."),
+    ("clevertap_526", "CleverTap takes letters, digits and `( ) ! : @ $ _ -` in an `anonymousId`."),
+    (
+        "clevertap_528",
+        "Nothing, if that is intended. Else take the event off the discarded ones in CleverTap under Settings, Schema.",
+    ),
+    ("clevertap_530", "Register the device with an `anonymousId` that CleverTap accepts."),
+    ("clevertap_531", "Look at `context.device` of the event; token and type must belong to one device."),
+    ("clevertap_532", "Look at `context.device.token` of the event."),
+    ("clevertap_533", "Send `context.device.type` or `context.os.name`, so that the kind of token is known."),
+    (
+        "clevertap_534",
+        "An Apple token was sent for an Android device, or the other way round; look at `context.device`.",
+    ),
+    ("clevertap_535", "Look at `context.device` of the event; token and type must belong to one device."),
+    (
+        "malformed_request",
+        "Compare the record below with CleverTap's upload page; its neighbours were delivered without it.",
+    ),
+    ("record_too_large", "Send less in one event, or leave properties out by a rule."),
+    (
+        "retries_exhausted",
+        "See whether CleverTap is well, and the connection test on the Settings page. Then replay the event.",
+    ),
+    (
+        "unclear_answer",
+        "Look the person up in CleverTap before you replay the event, so that it does not arrive twice.",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_clevertap_answers_has_a_remedy() {
+        for number in [
+            509, 512, 513, 514, 515, 516, 517, 518, 519, 520, 522, 523, 524, 525, 526, 528, 530, 531, 532,
+            533, 534, 535,
+        ] {
+            let remedy = remedy(&format!("clevertap_{number}"));
+            assert!(remedy.is_some_and(|words| words != UNLISTED), "{number}");
+        }
+        assert_eq!(remedy("clevertap_999"), Some(UNLISTED));
+        assert_eq!(remedy("missing_user_id"), None);
+    }
+}

@@ -1,0 +1,24 @@
+//! Good answers, and the headers that good and bad ones carry.
+
+use super::Problem;
+use actix_web::HttpResponse;
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use serde::Serialize;
+
+/// `200` with JSON.
+pub(super) fn json<T: Serialize>(body: &T) -> Result<HttpResponse, Problem> {
+    let body = serde_json::to_vec(body).map_err(|error| {
+        tracing::error!(%error, "an answer of the API could not be written");
+        Problem::Failed
+    })?;
+    Ok(HttpResponse::Ok().content_type("application/json").body(body))
+}
+
+/// Puts on what every answer carries.
+pub(super) fn finish(answer: Result<HttpResponse, Problem>) -> HttpResponse {
+    let mut response = answer.unwrap_or_else(|problem| problem.response());
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}

@@ -1,0 +1,168 @@
+//! What goes wrong with a call, as RFC 9457 says it: `application/problem+json`, with every problem of the request.
+
+use crate::admin::AdminError;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use serde::Serialize;
+
+/// The media type of problems.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// Why a call was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Problem {
+    /// 400: the request says something that can not be done. All of it at once.
+    Invalid(Vec<RequestError>),
+    /// 401: no token, or not a good one.
+    Unauthorised,
+    /// 403: the token does not allow it.
+    Forbidden,
+    /// 404: nothing is there.
+    NotFound,
+    /// 405: not with this method; holds those there are.
+    Method(String),
+    /// 408: the body did not come in time.
+    Timeout,
+    /// 413: the body is larger than this many bytes.
+    TooLarge(usize),
+    /// 415: not JSON; holds what was found.
+    MediaType(String),
+    /// 500: our doing; the log says more.
+    Failed,
+    /// 503: come back in a few seconds.
+    Busy,
+}
+
+/// One thing that is wrong with a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RequestError {
+    /// RFC 6901, into the request's body; empty for all of it.
+    pub pointer: String,
+    /// What was expected and what was found.
+    pub detail: String,
+    /// The stable code, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Line in a rule file, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// Column in a rule file, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<u32>,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suggestion: Option<String>,
+}
+
+impl RequestError {
+    /// With no more than where and what.
+    pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        let (pointer, detail) = (pointer.into(), detail.into());
+        Self { pointer, detail, code: None, line: None, column: None, suggestion: None }
+    }
+}
+
+impl From<AdminError> for Problem {
+    fn from(error: AdminError) -> Self {
+        match error {
+            AdminError::Busy => Self::Busy,
+            error => {
+                tracing::error!(%error, "a call of the API could not be carried out");
+                Self::Failed
+            }
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ProblemDoc<'a> {
+    r#type: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: String,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [RequestError],
+}
+
+impl Problem {
+    /// The status to answer with.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Invalid(_) => StatusCode::BAD_REQUEST,
+            Self::Unauthorised => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Timeout => StatusCode::REQUEST_TIMEOUT,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn words(&self) -> (&'static str, String) {
+        match self {
+            Self::Invalid(errors) => ("The request is not valid", many(errors.len())),
+            Self::Unauthorised => (
+                "A token is needed",
+                "send `Authorization: Bearer <token>` with a token made on the Settings page".to_owned(),
+            ),
+            Self::Forbidden => {
+                ("Not allowed", "this token does not allow the call; make one that does".to_owned())
+            }
+            Self::NotFound => ("Not found", "there is nothing at this address".to_owned()),
+            Self::Method(allowed) => ("Method not allowed", format!("this address takes {allowed}")),
+            Self::Timeout => ("Too slow", "the body did not arrive in time".to_owned()),
+            Self::TooLarge(limit) => {
+                ("Too large", format!("the body may have up to {limit} bytes; send it in parts"))
+            }
+            Self::MediaType(found) => {
+                ("Not JSON", format!("expected `Content-Type: application/json`, unencoded; found `{found}`"))
+            }
+            Self::Failed => {
+                ("Something failed here", "it is not the request's doing; the log says what".to_owned())
+            }
+            Self::Busy => ("Busy", "try again in a few seconds".to_owned()),
+        }
+    }
+
+    /// The answer.
+    pub fn response(&self) -> HttpResponse {
+        let (title, detail) = self.words();
+        let status = self.status();
+        let errors = if let Self::Invalid(errors) = self { errors.as_slice() } else { &[] };
+        let doc = ProblemDoc { r#type: "about:blank", title, status: status.as_u16(), detail, errors };
+        let mut response = HttpResponseBuilder::new(status)
+            .content_type(MEDIA_TYPE)
+            .body(serde_json::to_vec(&doc).unwrap_or_default());
+        if let Some((name, value)) = self.header() {
+            response.headers_mut().insert(name, value);
+        }
+        if matches!(self, Self::Unauthorised | Self::TooLarge(_) | Self::Timeout | Self::MediaType(_)) {
+            // The body was not read, so nothing else can follow it on this connection.
+            response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
+        }
+        response
+    }
+
+    fn header(&self) -> Option<(HeaderName, HeaderValue)> {
+        match self {
+            Self::Unauthorised => {
+                Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"Tapline\"")))
+            }
+            Self::Method(allowed) => Some((ALLOW, HeaderValue::from_str(allowed).ok()?)),
+            Self::Busy => Some((RETRY_AFTER, HeaderValue::from_static("5"))),
+            _ => None,
+        }
+    }
+}
+
+fn many(count: usize) -> String {
+    if count == 1 {
+        "one problem; see `errors`".to_owned()
+    } else {
+        format!("{count} problems; see `errors`")
+    }
+}

@@ -1,0 +1,65 @@
+//! What an [`Application`](super::Application) is built from.
+
+use crate::admin::Environment;
+use crate::clock::{Clock, SystemClock};
+use crate::delivery::DeliveryPolicy;
+use crate::ingest::Limits;
+use crate::journal::{Journal, Store};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Everything that can be chosen before the start.
+pub struct Options {
+    /// Where to listen; port 0 takes any.
+    pub listen: SocketAddr,
+    /// The data directory.
+    pub data: PathBuf,
+    /// The rules directory; the rules inside the binary where it does not exist.
+    pub rules: PathBuf,
+    /// What stands above the stored settings.
+    pub environment: Environment,
+    /// How much ingest takes.
+    pub limits: Limits,
+    /// How delivery decides.
+    pub delivery: DeliveryPolicy,
+    /// Where events and tables live.
+    pub storage: Storage,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Threads that serve requests; one per core when none.
+    pub workers: Option<usize>,
+    /// How long `/readyz` says no before connections are refused, so that a load balancer can notice.
+    pub stop_grace: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            data: PathBuf::from("./tapline-data"),
+            rules: PathBuf::from("./rules"),
+            environment: Environment::default(),
+            limits: Limits::default(),
+            delivery: DeliveryPolicy::default(),
+            storage: Storage::Directory,
+            clock: Arc::new(SystemClock),
+            workers: None,
+            stop_grace: Duration::ZERO,
+        }
+    }
+}
+
+/// Where events and tables live.
+pub enum Storage {
+    /// In the data directory.
+    Directory,
+    /// In what is handed in; the data directory holds only the first-start token.
+    Given {
+        /// The log.
+        journal: Arc<dyn Journal>,
+        /// The tables.
+        store: Arc<dyn Store>,
+    },
+}

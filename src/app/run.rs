@@ -1,0 +1,110 @@
+//! Serving, delivering, and ending both in order.
+
+use super::Application;
+use super::server::DRAIN_TIME;
+use super::stop::{Request, Signals};
+use crate::delivery::{self, DeliveryError};
+use crate::journal::Journal;
+use crate::rulebook::LiveRules;
+use crate::settings::LiveSettings;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinError;
+
+/// How often the journal is asked whether it still writes.
+const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Why a running application ended in another way than it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The disk refused a write. What was answered 200 is safe; nothing more can be accepted before a restart.
+    #[error("the journal can not write any more ({0}); check the disk and start again")]
+    JournalBroken(String),
+    /// Delivery can not go on. What is not delivered is delivered after a restart.
+    #[error("delivery can not go on ({0}); start again")]
+    Delivery(#[from] DeliveryError),
+    /// The server failed.
+    #[error("the server failed: {0}")]
+    Server(io::Error),
+}
+
+impl Application {
+    /// Serves and delivers until SIGTERM, SIGINT or [`Stopper::stop`](super::Stopper::stop); then says so in `/readyz`,
+    /// takes no more connections, finishes the requests and uploads under way, and returns, all within 25 s. A second
+    /// signal ends the wait. SIGHUP reads the rules anew.
+    pub async fn run_until_stopped(mut self) -> Result<(), RunError> {
+        let handle = self.server.handle();
+        let mut server = tokio::spawn(self.server);
+        let mut delivery = delivery::start(self.delivery);
+        let ended = tokio::select! {
+            served = &mut server => flatten(served),
+            () = asked_to_stop(&mut self.signals, &self.app.rules, &self.app.settings) => Ok(()),
+            () = self.stopper.asked() => Ok(()),
+            reason = broken(&*self.app.journal) => Err(RunError::JournalBroken(reason)),
+            error = delivery.failed() => Err(error.into()),
+        };
+        tracing::info!("stopping");
+        self.stopping.begin();
+        if ended.is_ok() {
+            tokio::time::sleep(self.stop_grace).await;
+        }
+        let draining = async {
+            handle.stop(true).await;
+            // Already ended, and told how, where the server itself was the reason.
+            if server.is_finished() { Ok(()) } else { flatten(server.await) }
+        };
+        let closing = async {
+            let (drained, delivered) =
+                tokio::join!(tokio::time::timeout(DRAIN_TIME, draining), delivery.stop(DRAIN_TIME));
+            let drained = drained.unwrap_or_else(|_| {
+                tracing::warn!("requests under way were cut, because they took too long");
+                Ok(())
+            });
+            drained.and(delivered.map_err(RunError::from))
+        };
+        let closed = tokio::select! {
+            closed = closing => closed,
+            // Whoever asks twice does not want to wait. What was answered is durable either way.
+            () = asked_to_stop(&mut self.signals, &self.app.rules, &self.app.settings) => {
+                tracing::warn!("stopped at once on a second signal");
+                Ok(())
+            }
+        };
+        self.closer.close().await;
+        ended.and(closed)
+    }
+}
+
+/// Waits for a signal to stop, and reads the rules anew on those that ask for it.
+async fn asked_to_stop(signals: &mut Signals, rules: &Arc<LiveRules>, settings: &Arc<LiveSettings>) {
+    while signals.next().await == Request::Reload {
+        let (rules, settings) = (Arc::clone(rules), settings.load());
+        // An error means that reading panicked, which has been told where it happened.
+        let _ = tokio::task::spawn_blocking(move || reload(&rules, &settings.0)).await;
+    }
+}
+
+fn reload(rules: &LiveRules, settings: &crate::settings::Settings) {
+    rules.reload(settings);
+    match rules.problem() {
+        None => tracing::info!(rules.revision = rules.plan().revision(), "rules read anew"),
+        Some(_) => tracing::warn!(
+            "the new rules hold errors and the last good ones stay in force; run `tapline check`"
+        ),
+    }
+}
+
+/// Waits until the journal has failed, and says why.
+async fn broken(journal: &dyn Journal) -> String {
+    loop {
+        if let Some(reason) = journal.broken() {
+            return reason;
+        }
+        tokio::time::sleep(HEALTH_INTERVAL).await;
+    }
+}
+
+fn flatten(served: Result<io::Result<()>, JoinError>) -> Result<(), RunError> {
+    served.map_err(|error| RunError::Server(io::Error::other(error)))?.map_err(RunError::Server)
+}

@@ -1,0 +1,210 @@
+//! One upload: the jobs in it, and what an answer makes of them. Pure: no sending, no settling.
+
+use super::answer::{Reading, Verdict};
+use super::code::Rejection;
+use super::job::{Fate, Job};
+use super::retry::{RetryPolicy, RetryReason};
+use super::status::Tally;
+use crate::journal::{End, UploadId};
+use bytes::Bytes;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What is in one upload.
+#[derive(Debug)]
+pub(super) struct Batch {
+    /// Which upload.
+    pub(super) id: UploadId,
+    jobs: Vec<Job>,
+    /// For each record of the upload, in order: which job, and which place in it.
+    places: Vec<(usize, usize)>,
+}
+
+/// What an answer means for the lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// The lane goes on; so many jobs were answered for good, and among so many others a refused one is still to be found.
+    GoOn {
+        /// Answered one by one.
+        answered: usize,
+        /// Still suspect.
+        suspects: usize,
+    },
+    /// The lane waits, at least so long.
+    Wait(Option<Duration>),
+    /// All lanes wait for other settings.
+    Close,
+}
+
+/// What was in an upload, told apart by whether it has ended.
+#[derive(Debug)]
+pub(super) struct Parted {
+    /// Events with their end.
+    pub(super) ended: Vec<(Job, End)>,
+    /// Events to be sent again, in order.
+    pub(super) waiting: Vec<Job>,
+}
+
+/// What the verdicts on a job's records come to.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sum {
+    again: Option<RetryReason>,
+    unclear: bool,
+}
+
+impl Batch {
+    /// Takes jobs for an upload at `now`; counts the attempt.
+    pub(super) fn new(id: UploadId, mut jobs: Vec<Job>, now: Instant) -> Self {
+        let mut places = Vec::new();
+        for (index, job) in jobs.iter_mut().enumerate() {
+            job.first_sent.get_or_insert(now);
+            job.attempts = job.attempts.saturating_add(1);
+            places.extend(job.next().map(|(place, _)| (index, place)));
+        }
+        Self { id, jobs, places }
+    }
+
+    /// `{"d":[…]}`
+    pub(super) fn render(&self) -> Bytes {
+        let mut body = Vec::with_capacity(self.jobs.iter().map(|job| job.size().1).sum::<usize>() + 8);
+        body.extend_from_slice(b"{\"d\":[");
+        for (i, json) in self.jobs.iter().flat_map(|job| job.next().map(|(_, json)| json)).enumerate() {
+            if i > 0 {
+                body.push(b',');
+            }
+            body.extend_from_slice(json);
+        }
+        body.extend_from_slice(b"]}");
+        body.into()
+    }
+
+    /// How many records.
+    pub(super) fn records(&self) -> usize {
+        self.places.len()
+    }
+
+    /// How many events.
+    pub(super) fn events(&self) -> usize {
+        self.jobs.len()
+    }
+
+    /// How often the event that was sent most was sent.
+    pub(super) fn attempt(&self) -> u32 {
+        self.jobs.iter().map(|job| job.attempts).max().unwrap_or_default()
+    }
+
+    /// Applies an answer.
+    pub(super) fn apply(
+        &mut self,
+        reading: &Reading,
+        now: Instant,
+        policy: &RetryPolicy,
+        random: &mut fastrand::Rng,
+    ) -> Effect {
+        match reading {
+            Reading::Records { verdicts, .. } => self.take_verdicts(verdicts, now, policy, random),
+            Reading::Again { reason, after } => {
+                for job in &mut self.jobs {
+                    job.doubts += u32::from(reason.is_limited());
+                    give_up_if_late(job, self.id, *reason, now, policy);
+                }
+                Effect::Wait(*after)
+            }
+            Reading::Split(rejection) => self.split(*rejection),
+            Reading::Unauthorised => {
+                // The wait for an operator does not make a record older.
+                self.jobs.iter_mut().for_each(|job| job.first_sent = None);
+                Effect::Close
+            }
+        }
+    }
+
+    fn take_verdicts(
+        &mut self,
+        verdicts: &[Verdict],
+        now: Instant,
+        policy: &RetryPolicy,
+        random: &mut fastrand::Rng,
+    ) -> Effect {
+        let alone = self.places.len() == 1;
+        let only_job = self.jobs.len() == 1;
+        let mut sums = vec![Sum::default(); self.jobs.len()];
+        for (&(index, place), verdict) in self.places.iter().zip(verdicts) {
+            let (Some(job), Some(sum)) = (self.jobs.get_mut(index), sums.get_mut(index)) else { continue };
+            match *verdict {
+                Verdict::Delivered => job.decide(place, Fate::Delivered(self.id)),
+                Verdict::Rejected(rejection) => job.decide(place, Fate::Rejected(self.id, rejection)),
+                Verdict::Retry(reason) => sum.again = Some(reason),
+                // Alone there is nothing to be told apart from.
+                Verdict::Unclear if alone => sum.again = Some(RetryReason::Contradiction),
+                Verdict::Unclear => sum.unclear = true,
+            }
+        }
+        let mut suspects = 0;
+        for (job, sum) in self.jobs.iter_mut().zip(sums) {
+            job.due = None;
+            if sum.unclear {
+                suspects += 1;
+                job.apart |= only_job;
+            }
+            let Some(reason) = sum.again else {
+                job.failures = 0;
+                continue;
+            };
+            job.failures = job.failures.saturating_add(1);
+            job.doubts += u32::from(reason.is_limited());
+            job.due = Some(now + policy.wait(job.failures, None, random));
+            give_up_if_late(job, self.id, reason, now, policy);
+        }
+        Effect::GoOn { answered: self.jobs.len() - suspects, suspects }
+    }
+
+    /// Some record makes CleverTap refuse the upload. Found when it is alone; else the next upload is to be smaller.
+    fn split(&mut self, rejection: Rejection) -> Effect {
+        match (self.jobs.as_mut_slice(), self.places.as_slice()) {
+            ([job], [(_, place)]) => {
+                job.decide(*place, Fate::Rejected(self.id, rejection));
+                Effect::GoOn { answered: 1, suspects: 0 }
+            }
+            ([job], _) => {
+                job.apart = true;
+                Effect::GoOn { answered: 0, suspects: 1 }
+            }
+            (jobs, _) => Effect::GoOn { answered: 0, suspects: jobs.len() },
+        }
+    }
+
+    /// What became of the records so far.
+    pub(super) fn tally(&self) -> Tally {
+        let mut tally = Tally::default();
+        for &(index, place) in &self.places {
+            match self.jobs.get(index).and_then(|job| job.fate(place)) {
+                Some(Fate::Delivered(_)) => tally.delivered += 1,
+                Some(Fate::Rejected(..)) => tally.rejected += 1,
+                None => tally.retried += 1,
+            }
+        }
+        tally
+    }
+
+    /// Tells the jobs apart.
+    pub(super) fn part(self) -> Parted {
+        let mut parted = Parted { ended: Vec::new(), waiting: Vec::new() };
+        for job in self.jobs {
+            match job.end() {
+                Some(end) => parted.ended.push((job, end)),
+                None => parted.waiting.push(job),
+            }
+        }
+        parted
+    }
+}
+
+fn give_up_if_late(job: &mut Job, upload: UploadId, reason: RetryReason, now: Instant, policy: &RetryPolicy) {
+    let age = job.first_sent.map(|first| now.saturating_duration_since(first)).unwrap_or_default();
+    if age >= policy.age_limit {
+        job.give_up(upload, Rejection::RetriesExhausted(reason));
+    } else if job.doubts >= policy.doubt_limit {
+        job.give_up(upload, Rejection::Unclear);
+    }
+}

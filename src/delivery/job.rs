@@ -1,0 +1,181 @@
+//! One evaluated event on its way: its records, what became of each, and when it may go on.
+
+use super::code::Rejection;
+use super::lane::LaneKey;
+use super::mapping::MappedRecord;
+use super::token::TokenKey;
+use crate::journal::{End, Seq, State, UploadId};
+use bytes::Bytes;
+use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+
+/// An event in a lane. Its records stay together in one upload until an answer tells them apart.
+#[derive(Debug)]
+pub(super) struct Job {
+    /// Which event.
+    pub(super) seq: Seq,
+    /// Whose order it keeps.
+    pub(super) key: LaneKey,
+    /// When it was first sent; tells its age. None before, and again after a pause.
+    pub(super) first_sent: Option<Instant>,
+    /// How often it was sent.
+    pub(super) attempts: u32,
+    /// How often some record of it was answered with a code for CleverTap's own problems, in a row.
+    pub(super) failures: u32,
+    /// How often the answer contradicted itself.
+    pub(super) doubts: u32,
+    /// Not to be sent before.
+    pub(super) due: Option<Instant>,
+    /// Its records are sent one by one, because together they were refused.
+    pub(super) apart: bool,
+    revision: Arc<str>,
+    records: Vec<JobRecord>,
+    // Held for its effect: memory is given back to the reader when the job ends.
+    _memory: Option<OwnedSemaphorePermit>,
+}
+
+#[derive(Debug)]
+struct JobRecord {
+    json: Bytes,
+    token: Option<TokenKey>,
+    fate: Option<Fate>,
+}
+
+/// What became of a record, by which upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// CleverTap took it.
+    Delivered(UploadId),
+    /// It will not be sent again.
+    Rejected(UploadId, Rejection),
+}
+
+impl Job {
+    /// A job that was not sent yet.
+    pub(super) fn new(
+        seq: Seq,
+        key: Option<LaneKey>,
+        revision: Arc<str>,
+        records: Vec<MappedRecord>,
+        memory: Option<OwnedSemaphorePermit>,
+    ) -> Self {
+        let waiting = |record: MappedRecord| JobRecord { json: record.json, token: record.token, fate: None };
+        Self {
+            seq,
+            key: key.unwrap_or_else(|| LaneKey::of_event(seq)),
+            first_sent: None,
+            attempts: 0,
+            failures: 0,
+            doubts: 0,
+            due: None,
+            apart: false,
+            revision,
+            records: records.into_iter().map(waiting).collect(),
+            _memory: memory,
+        }
+    }
+
+    /// The records the next upload would carry, with their place in the job.
+    pub(super) fn next(&self) -> impl Iterator<Item = (usize, &Bytes)> {
+        let most = if self.apart { 1 } else { usize::MAX };
+        let waiting = self.records.iter().enumerate().filter(|(_, record)| record.fate.is_none());
+        waiting.map(|(place, record)| (place, &record.json)).take(most)
+    }
+
+    /// How many records the next upload would carry, and how many bytes with their commas.
+    pub(super) fn size(&self) -> (usize, usize) {
+        self.next().fold((0, 0), |(count, bytes), (_, json)| (count + 1, bytes + json.len() + 1))
+    }
+
+    /// Notes what became of a record. The first fate stays.
+    pub(super) fn decide(&mut self, place: usize, fate: Fate) {
+        if let Some(record) = self.records.get_mut(place) {
+            record.fate.get_or_insert(fate);
+        }
+    }
+
+    /// What became of a record, if that is known.
+    pub(super) fn fate(&self, place: usize) -> Option<Fate> {
+        self.records.get(place)?.fate
+    }
+
+    /// Gives up all records that are still waiting.
+    pub(super) fn give_up(&mut self, upload: UploadId, rejection: Rejection) {
+        for record in &mut self.records {
+            record.fate.get_or_insert(Fate::Rejected(upload, rejection));
+        }
+    }
+
+    /// The push tokens among the records, with what became of them.
+    pub(super) fn tokens(&self) -> impl Iterator<Item = (TokenKey, Option<Fate>)> {
+        self.records.iter().filter_map(|record| Some((record.token?, record.fate)))
+    }
+
+    /// The end of the event, once every record has one: that of its worst record.
+    pub(super) fn end(&self) -> Option<End> {
+        let mut upload = None;
+        let mut worst = None;
+        for record in &self.records {
+            match record.fate? {
+                Fate::Delivered(by) => upload = upload.max(Some(by)),
+                Fate::Rejected(by, rejection) => worst = worst.or(Some((by, rejection))),
+            }
+        }
+        let revision = self.revision.to_string();
+        Some(match worst {
+            None => End { state: State::Delivered, code: None, message: None, upload, revision },
+            Some((by, rejection)) => End {
+                state: State::Dead,
+                code: Some(rejection.code()),
+                message: Some(rejection.to_string()),
+                upload: Some(by),
+                revision,
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::code::RecordCode;
+    use super::*;
+
+    fn job(records: usize) -> Job {
+        let record = |i| MappedRecord { json: Bytes::from(format!("{{\"n\":{i}}}")), token: None };
+        Job::new(Seq(7), None, "r1".into(), (0..records).map(record).collect(), None)
+    }
+
+    #[test]
+    fn an_event_ends_as_its_worst_record() {
+        let mut job = job(2);
+        let email = Rejection::Listed(RecordCode::Email);
+        job.decide(0, Fate::Rejected(UploadId(1), email));
+        assert_eq!(job.end(), None);
+        assert_eq!(job.size(), (1, 8));
+        job.decide(1, Fate::Delivered(UploadId(2)));
+        let end = job.end().unwrap();
+        assert_eq!(
+            (end.state, end.code.as_deref(), end.upload),
+            (State::Dead, Some("clevertap_515"), Some(UploadId(1)))
+        );
+        assert_eq!(end.revision, "r1");
+    }
+
+    #[test]
+    fn a_delivered_event_names_its_last_upload() {
+        let mut job = job(2);
+        job.decide(1, Fate::Delivered(UploadId(1)));
+        job.decide(0, Fate::Delivered(UploadId(2)));
+        assert_eq!(job.end().map(|end| (end.state, end.upload)), Some((State::Delivered, Some(UploadId(2)))));
+    }
+
+    #[test]
+    fn a_job_taken_apart_sends_one_record_at_a_time() {
+        let mut job = job(3);
+        job.apart = true;
+        assert_eq!(job.next().map(|(place, _)| place).collect::<Vec<_>>(), [0]);
+        job.decide(0, Fate::Delivered(UploadId(1)));
+        assert_eq!(job.next().map(|(place, _)| place).collect::<Vec<_>>(), [1]);
+    }
+}

@@ -1,0 +1,95 @@
+//! From an event's bytes to records that can wait in a lane: the seam between delivery and the engine.
+//!
+//! [`LiveMapping`] is the engine with the plan in force; tests put a script in its place. Deliberately not asynchronous:
+//! the reader calls it on a thread where it may take its time.
+
+use super::lane::LaneKey;
+use super::token::TokenKey;
+use crate::clock::Millis;
+use crate::engine::record::{Address, RecordKind};
+use crate::engine::{Context, Evaluator, Outcome, Plan, Reason};
+use crate::rulebook::LiveRules;
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// What turns events into records.
+pub trait Mapping: Send + 'static {
+    /// Takes up the rules in force now and returns their revision. Called before each block, and after a panic.
+    fn refresh(&mut self) -> Arc<str>;
+
+    /// Maps one event, given as JSON.
+    fn map(&mut self, event: &[u8], received_at: Millis) -> Mapped;
+}
+
+/// What became of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mapped {
+    /// Records were made.
+    Records {
+        /// Whose order they keep; none when they have nobody's to keep.
+        key: Option<LaneKey>,
+        /// The records, in the order they are to be uploaded.
+        records: Vec<MappedRecord>,
+    },
+    /// *Filtered at destination* by a rule.
+    Filtered(Reason),
+    /// It can not become a record.
+    Failed(Reason),
+}
+
+/// One record, ready to stand in an upload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MappedRecord {
+    /// The record as JSON.
+    pub json: Bytes,
+    /// Which push token it is for whom, if it is one.
+    pub token: Option<TokenKey>,
+}
+
+/// The engine, always with the plan in force.
+#[derive(Debug)]
+pub struct LiveMapping {
+    rules: Arc<LiveRules>,
+    plan: Arc<Plan>,
+    evaluator: Evaluator,
+}
+
+impl LiveMapping {
+    /// Follows `rules`.
+    pub fn new(rules: Arc<LiveRules>) -> Self {
+        let plan = rules.plan();
+        Self { rules, evaluator: Evaluator::new(plan.clone()), plan }
+    }
+}
+
+impl Mapping for LiveMapping {
+    fn refresh(&mut self) -> Arc<str> {
+        let plan = self.rules.plan();
+        if !Arc::ptr_eq(&plan, &self.plan) {
+            self.evaluator = Evaluator::new(plan.clone());
+            self.plan = plan;
+        }
+        self.plan.revision().into()
+    }
+
+    fn map(&mut self, event: &[u8], received_at: Millis) -> Mapped {
+        let evaluation = self.evaluator.evaluate(event, &Context { received_at: Some(received_at.0) });
+        match evaluation.outcome {
+            Outcome::Mapped => {}
+            Outcome::Filtered(reason) => return Mapped::Filtered(reason),
+            Outcome::Failed(reason) => return Mapped::Failed(reason),
+        }
+        let lane = evaluation.lane();
+        let key = (!lane.is_empty()).then(|| LaneKey::of(&lane));
+        let own = |record: crate::engine::evaluate::RecordRef<'_>| MappedRecord {
+            json: Bytes::copy_from_slice(record.json),
+            token: match (record.kind, &record.address) {
+                (RecordKind::Token, Address::ObjectId(object_id)) => {
+                    Some(TokenKey::of(object_id, record.json))
+                }
+                _ => None,
+            },
+        };
+        Mapped::Records { key, records: evaluation.records().map(own).collect() }
+    }
+}

@@ -1,0 +1,183 @@
+//! How delivery stands, for the console, `/readyz` and `/metrics`: written by the lanes, read by anyone at any time.
+
+use super::lane::LANES;
+use crate::clock::Millis;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{PoisonError, RwLock};
+
+/// How delivery stands.
+#[derive(Debug, Default)]
+pub struct DeliveryStatus {
+    pause: RwLock<Option<Pause>>,
+    last_answer: RwLock<Option<LastAnswer>>,
+    in_flight: AtomicUsize,
+    backlog: [AtomicUsize; LANES],
+    totals: Totals,
+}
+
+/// Why nothing is delivered at the moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    /// Stable code: `not_configured`, `unauthorized`.
+    pub code: &'static str,
+    /// What happened and what to do, for the operator.
+    pub message: String,
+    /// Since when.
+    pub since: Millis,
+}
+
+/// How the last upload was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastAnswer {
+    /// When.
+    pub at: Millis,
+    /// The HTTP status; none when no answer came.
+    pub status: Option<u16>,
+    /// CleverTap's word (`success`, `partial`, `fail`), or what happened instead.
+    pub words: String,
+}
+
+/// What was done since the process started.
+#[derive(Debug, Default)]
+struct Totals {
+    uploads: AtomicU64,
+    sent: AtomicU64,
+    delivered: AtomicU64,
+    retried: AtomicU64,
+    rejected: AtomicU64,
+    tokens_left_out: AtomicU64,
+}
+
+/// A copy of the totals at one moment. Counts records where it does not say otherwise.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct DeliveryTotals {
+    /// Upload requests, whatever came back.
+    pub uploads: u64,
+    /// Sent, every attempt counted.
+    pub sent: u64,
+    /// Taken by CleverTap.
+    pub delivered: u64,
+    /// To be sent again, every time counted.
+    pub retried: u64,
+    /// Ended as dead letters.
+    pub rejected: u64,
+    /// Push tokens not sent, because the same was sent for the same objectId before.
+    pub tokens_left_out: u64,
+}
+
+/// What became of the records of one upload.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) delivered: u64,
+    pub(super) retried: u64,
+    pub(super) rejected: u64,
+}
+
+impl DeliveryStatus {
+    /// Why nothing is delivered at the moment, if so.
+    pub fn pause(&self) -> Option<Pause> {
+        self.pause.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Pauses, or resumes with `None`. A pause that goes on for the same reason keeps the moment it began.
+    pub fn set_pause(&self, to: Option<Pause>) {
+        let mut pause = self.pause.write().unwrap_or_else(PoisonError::into_inner);
+        let since = match (&*pause, &to) {
+            (Some(old), Some(new)) if old.code == new.code => Some(old.since),
+            _ => None,
+        };
+        *pause = to.map(|new| Pause { since: since.unwrap_or(new.since), ..new });
+    }
+
+    /// How the last upload was answered, if there was one.
+    pub fn last_answer(&self) -> Option<LastAnswer> {
+        self.last_answer.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many uploads are in flight now; at most [`LANES`].
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// How many evaluated events wait in each lane, those in flight included.
+    pub fn backlog(&self) -> [usize; LANES] {
+        std::array::from_fn(|lane| self.backlog.get(lane).map_or(0, |count| count.load(Ordering::Relaxed)))
+    }
+
+    /// What was done since the process started.
+    pub fn totals(&self) -> DeliveryTotals {
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        DeliveryTotals {
+            uploads: of(&self.totals.uploads),
+            sent: of(&self.totals.sent),
+            delivered: of(&self.totals.delivered),
+            retried: of(&self.totals.retried),
+            rejected: of(&self.totals.rejected),
+            tokens_left_out: of(&self.totals.tokens_left_out),
+        }
+    }
+
+    pub(super) fn upload_begins(&self, records: usize) -> InFlight<'_> {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.totals.uploads.fetch_add(1, Ordering::Relaxed);
+        self.totals.sent.fetch_add(records as u64, Ordering::Relaxed);
+        InFlight(self)
+    }
+
+    pub(super) fn answered(&self, answer: LastAnswer) {
+        *self.last_answer.write().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+    }
+
+    pub(super) fn count(&self, tally: Tally) {
+        self.totals.delivered.fetch_add(tally.delivered, Ordering::Relaxed);
+        self.totals.retried.fetch_add(tally.retried, Ordering::Relaxed);
+        self.totals.rejected.fetch_add(tally.rejected, Ordering::Relaxed);
+    }
+
+    pub(super) fn token_left_out(&self) {
+        self.totals.tokens_left_out.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn lane_holds(&self, lane: usize, events: usize) {
+        if let Some(count) = self.backlog.get(lane) {
+            count.store(events, Ordering::Relaxed);
+        }
+    }
+}
+
+/// An upload in flight; over when dropped, also when the lane is stopped in the middle of it.
+#[derive(Debug)]
+pub(super) struct InFlight<'a>(&'a DeliveryStatus);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_that_goes_on_keeps_its_beginning() {
+        let status = DeliveryStatus::default();
+        let pause = |code, since| Some(Pause { code, message: String::new(), since: Millis(since) });
+        status.set_pause(pause("unauthorized", 1));
+        status.set_pause(pause("unauthorized", 5));
+        assert_eq!(status.pause(), pause("unauthorized", 1));
+        status.set_pause(pause("not_configured", 7));
+        assert_eq!(status.pause(), pause("not_configured", 7));
+        status.set_pause(None);
+        assert_eq!(status.pause(), None);
+    }
+
+    #[test]
+    fn an_upload_is_in_flight_until_it_is_dropped() {
+        let status = DeliveryStatus::default();
+        let upload = status.upload_begins(3);
+        assert_eq!((status.in_flight(), status.totals().sent), (1, 3));
+        drop(upload);
+        assert_eq!((status.in_flight(), status.totals().uploads), (0, 1));
+    }
+}

@@ -1,0 +1,253 @@
+//! From a body to the events to store: the whole of ingest that needs no network, no disk and no clock.
+
+use super::Endpoint;
+use super::code::{Code, Complaint};
+use super::envelope::{self, BatchIndex};
+use super::incoming::{Incoming, MessageId};
+use super::key::{self, Proof};
+use super::limit::Limits;
+use super::shared::Shared;
+use super::stamp::{self, Receipt, Stamp};
+use crate::engine::event::{At, CallKind, Kind, Scanner};
+use crate::journal::{DedupKey, NewEvent};
+use crate::settings::Secret;
+use std::borrow::Cow;
+use xxhash_rust::xxh3::Xxh3;
+
+/// Room for what a stamp adds to a call.
+const STAMP_BYTES: usize = 1024;
+
+/// What is known about a request beside its body.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Request<'a> {
+    /// The path.
+    pub(crate) endpoint: Endpoint,
+    /// When it came.
+    pub(crate) receipt: &'a Receipt,
+    /// The key to be shown.
+    pub(crate) write_key: &'a Secret,
+    /// Whether it has been.
+    pub(crate) proof: Proof,
+    /// The bounds.
+    pub(crate) limits: &'a Limits,
+}
+
+/// The events of a body, in order. A complaint refuses the whole request.
+pub(crate) fn read(body: &[u8], request: &Request<'_>) -> Result<Vec<NewEvent>, Complaint> {
+    let text = envelope::text(body)?;
+    match request.endpoint {
+        Endpoint::Single(kind) => read_call(text, kind, request).map(|event| vec![event]),
+        Endpoint::Batch => read_batch(text, request),
+    }
+}
+
+fn read_call(text: &str, kind: CallKind, request: &Request<'_>) -> Result<NewEvent, Complaint> {
+    let mut scanner = Scanner::default();
+    let call = Incoming { json: envelope::scan_call(text, &mut scanner)?, at: At::ROOT };
+    check_key(&call, request)?;
+    call.check(Some(kind))?;
+    let shared = Shared::default();
+    Ok(complete(&call, Some(kind), &shared, request))
+}
+
+fn read_batch(text: &str, request: &Request<'_>) -> Result<Vec<NewEvent>, Complaint> {
+    let limits = request.limits;
+    let mut memory = BatchIndex::default();
+    let (json, deep) = envelope::scan_batch(text, &mut memory)?;
+    let batch = Incoming { json, at: At::ROOT };
+    if json.kind(At::ROOT) != Kind::Object {
+        let message =
+            format!("expected a batch as an object with `batch`, found {}", json.kind(At::ROOT).noun());
+        return Err(Complaint::new(Code::NotAnObject, message));
+    }
+    check_key(&batch, request)?;
+    let calls = batch.member("batch").filter(|&calls| json.kind(calls) == Kind::Array).ok_or_else(|| {
+        let message =
+            "expected `batch` to be an array of calls, found none; send a single call to its own path";
+        Complaint::new(Code::MissingBatch, message).at("/batch")
+    })?;
+    let count = json.elements(calls).count();
+    if count > limits.batch_events {
+        let message = format!("expected at most {} calls in a batch, found {count}", limits.batch_events);
+        return Err(Complaint::new(Code::TooManyEvents, message).at("/batch"));
+    }
+    let shared = Shared::of(&batch, count, limits)?;
+    let events = json.elements(calls).enumerate().map(|(index, at)| {
+        let call = Incoming { json, at };
+        let place = || format!("/batch/{index}");
+        if deep.binary_search(&index).is_ok() {
+            return keep_remains(&call, envelope::too_deep(), &place(), request);
+        }
+        if json.raw(at).len() > limits.event_bytes {
+            return keep_remains(&call, too_large(limits), &place(), request);
+        }
+        match call.check(None) {
+            Err(complaint) if complaint.code == Code::NotAnObject => {
+                keep_remains(&call, complaint, &place(), request)
+            }
+            checked => {
+                let mut event = complete(&call, None, &shared, request);
+                if event.body.len() > limits.event_bytes + STAMP_BYTES {
+                    return keep_remains(&call, too_large(limits), &place(), request);
+                }
+                event.refusal = checked.err().map(|complaint| complaint.into_refusal(&place()));
+                event
+            }
+        }
+    });
+    Ok(events.collect())
+}
+
+fn check_key(body: &Incoming<'_>, request: &Request<'_>) -> Result<(), Complaint> {
+    match request.proof {
+        Proof::Given => Ok(()),
+        Proof::InBody => key::check_body(body.text("writeKey").as_deref(), request.write_key),
+    }
+}
+
+fn too_large(limits: &Limits) -> Complaint {
+    let message = format!(
+        "expected a call of at most {} bytes, the batch's `context` and `integrations` included, found more; \
+         only its type and id are kept",
+        limits.event_bytes
+    );
+    Complaint::new(Code::EventTooLarge, message)
+}
+
+fn complete(
+    call: &Incoming<'_>,
+    kind: Option<CallKind>,
+    shared: &Shared<'_>,
+    request: &Request<'_>,
+) -> NewEvent {
+    let (id, is_new) = id_of(call);
+    let stamp = Stamp { receipt: request.receipt, kind, message_id: is_new.then_some(id.as_ref()), shared };
+    let body = stamp::render(call, &stamp);
+    NewEvent {
+        dedup: dedup_key(request.write_key, &id),
+        received_at: request.receipt.at,
+        refusal: None,
+        body,
+    }
+}
+
+/// An event of which only type and id are stored, beside the reason.
+fn keep_remains(call: &Incoming<'_>, complaint: Complaint, place: &str, request: &Request<'_>) -> NewEvent {
+    let (id, _) = id_of(call);
+    // An id over its own bound would be one more thing too large to keep, but still tells repetitions apart.
+    let shown = if id.len() <= request.limits.event_bytes { id.as_ref() } else { "" };
+    NewEvent {
+        dedup: dedup_key(request.write_key, &id),
+        received_at: request.receipt.at,
+        refusal: Some(complaint.into_refusal(place)),
+        body: stamp::render_remains(call, shown, request.receipt),
+    }
+}
+
+/// The call's id, and whether it must be set because the call does not hold it as text.
+fn id_of<'a>(call: &Incoming<'a>) -> (Cow<'a, str>, bool) {
+    match call.message_id() {
+        MessageId::Text(text) => (text, false),
+        MessageId::Number(digits) => (digits.into(), true),
+        MessageId::Absent => (new_message_id().into(), true),
+    }
+}
+
+/// An id for a call that has none. A retry of that call gets another one: only the sender can tell the two are one.
+fn new_message_id() -> String {
+    let mut bytes = [0; 16];
+    if getrandom::fill(&mut bytes).is_err() {
+        // Without the system's randomness an address and a count still tell calls of one process apart.
+        static COUNT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+        let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let hash = xxhash_rust::xxh3::xxh3_128(&count.to_le_bytes()) ^ u128::from(std::process::id());
+        bytes = hash.to_le_bytes();
+    }
+    let hex = format!("{:032x}", u128::from_be_bytes(bytes));
+    let part = |range: std::ops::Range<usize>| hex.get(range).unwrap_or_default();
+    format!("tapline-{}-{}-{}-{}-{}", part(0..8), part(8..12), part(12..16), part(16..20), part(20..32))
+}
+
+/// The same after a restart and on every machine, because the window of known ids is rebuilt from the journal.
+fn dedup_key(write_key: &Secret, message_id: &str) -> DedupKey {
+    let mut hash = Xxh3::new();
+    hash.update(write_key.expose().as_bytes());
+    // No UTF-8 text holds this byte, so no key and id can be mistaken for another pair.
+    hash.update(&[0xFF]);
+    hash.update(message_id.as_bytes());
+    DedupKey(hash.digest128())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_with(body: &str, endpoint: Endpoint, limits: &Limits) -> Result<Vec<NewEvent>, Complaint> {
+        let write_key = Secret::parse("key_1").unwrap();
+        let receipt = Receipt::at(crate::clock::Millis(1_767_225_610_000));
+        read(
+            body.as_bytes(),
+            &Request { endpoint, receipt: &receipt, write_key: &write_key, proof: Proof::Given, limits },
+        )
+    }
+
+    fn batch(body: &str, limits: &Limits) -> Vec<NewEvent> {
+        read_with(body, Endpoint::Batch, limits).unwrap()
+    }
+
+    #[test]
+    fn the_dedup_key_is_the_same_on_every_machine_and_for_ever() {
+        let key = |write_key: &str, id: &str| dedup_key(&Secret::parse(write_key).unwrap(), id);
+        assert_eq!(key("key_1", "message_1"), DedupKey(249_690_016_181_733_674_284_650_926_423_964_949_062));
+        assert_ne!(key("key_1", "1"), key("key_11", ""));
+        assert_ne!(key("key_1", "message_1"), key("key_2", "message_1"));
+    }
+
+    #[test]
+    fn made_up_ids_look_like_uuids_and_differ() {
+        let id = new_message_id();
+        assert_eq!(id.len(), "tapline-".len() + 36);
+        assert_eq!(id.matches('-').count(), 5);
+        assert_ne!(id, new_message_id());
+    }
+
+    #[test]
+    fn an_oversize_call_leaves_its_type_and_id_and_none_of_its_bytes() {
+        let limits = Limits { event_bytes: 200, ..Limits::default() };
+        let call = |filler: usize| {
+            format!(r#"{{"type":"page","userId":"u","messageId":"m","name":"{}"}}"#, "x".repeat(filler))
+        };
+        let fits = 200 - call(0).len();
+        let events = batch(&format!(r#"{{"batch":[{},{}]}}"#, call(fits), call(fits + 1)), &limits);
+        assert_eq!(events[0].refusal, None);
+        let refusal = events[1].refusal.as_ref().unwrap();
+        assert_eq!((refusal.code.as_str(), refusal.pointer.as_str()), ("event_too_large", "/batch/1"));
+        let body = std::str::from_utf8(&events[1].body).unwrap();
+        assert_eq!(body, r#"{"type":"page","messageId":"m","receivedAt":"2026-01-01T00:00:10.000Z"}"#);
+        assert_eq!(events[0].dedup, events[1].dedup);
+    }
+
+    #[test]
+    fn shared_parts_can_make_a_call_too_large() {
+        let limits = Limits { event_bytes: 2000, ..Limits::default() };
+        let filler = "x".repeat(1600);
+        let body = format!(
+            r#"{{"context":{{"a":"{filler}"}},"batch":[
+                {{"type":"page","userId":"u","name":"{filler}"}},
+                {{"type":"page","userId":"u","name":"short"}}]}}"#
+        );
+        let events = batch(&body, &limits);
+        assert_eq!(events[0].refusal.as_ref().unwrap().code, "event_too_large");
+        assert_eq!(events[1].refusal, None);
+    }
+
+    #[test]
+    fn a_batch_may_hold_as_many_calls_as_the_limit_says() {
+        let limits = Limits { batch_events: 3, ..Limits::default() };
+        let body = |count| format!(r#"{{"batch":[{}]}}"#, vec!["{}"; count].join(","));
+        assert_eq!(batch(&body(3), &limits).len(), 3);
+        let refused = read_with(&body(4), Endpoint::Batch, &limits).unwrap_err();
+        assert_eq!((refused.code, refused.pointer.as_str()), (Code::TooManyEvents, "/batch"));
+        assert!(batch(&body(0), &limits).is_empty());
+    }
+}

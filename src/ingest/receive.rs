@@ -1,0 +1,164 @@
+//! One request from its head to its answer.
+
+use super::code::{Code, Complaint};
+use super::intake::{self, Request};
+use super::key::{self, Proof};
+use super::metric::Tally;
+use super::stamp::Receipt;
+use super::{Endpoint, Ingest, answer, body, gzip};
+use crate::journal::{AppendError, Appended, NewEvent};
+use crate::settings::Secret;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use std::time::{Duration, Instant};
+
+/// When a sender should come back to a process that must be restarted first.
+const RESTART_TIME: Duration = Duration::from_secs(30);
+
+/// Takes a request in.
+pub(crate) async fn receive(
+    endpoint: Endpoint,
+    ingest: Data<Ingest>,
+    request: HttpRequest,
+    mut payload: Payload,
+) -> HttpResponse {
+    match ingest.accept(endpoint, &request, &mut payload).await {
+        Ok(tally) => {
+            ingest.metrics.count_answer(Code::Accepted);
+            tracing::debug!(
+                stored = tally.stored,
+                failed = tally.failed,
+                duplicate = tally.duplicate,
+                "request accepted"
+            );
+            answer::accepted()
+        }
+        Err(complaint) => ingest.refuse(&complaint, payload).await,
+    }
+}
+
+/// Answers every method but POST and OPTIONS.
+pub(crate) async fn refuse_method(ingest: Data<Ingest>, payload: Payload) -> HttpResponse {
+    let message = format!("expected one of the methods {}", answer::METHODS);
+    ingest.refuse(&Complaint::new(Code::MethodNotAllowed, message), payload).await
+}
+
+/// Answers every other path below `/v1/`.
+pub(crate) async fn refuse_path(ingest: Data<Ingest>, payload: Payload) -> HttpResponse {
+    let message = "expected `/v1/` and one of `identify`, `track`, `page`, `screen`, `group`, `alias`, `batch`, `import`";
+    ingest.refuse(&Complaint::new(Code::NotFound, message), payload).await
+}
+
+/// What the head of a request says about its body.
+struct Head {
+    gzip: bool,
+    cap: usize,
+    too_large: Code,
+    write_key: Secret,
+    proof: Proof,
+}
+
+impl Ingest {
+    async fn accept(
+        &self,
+        endpoint: Endpoint,
+        request: &HttpRequest,
+        payload: &mut Payload,
+    ) -> Result<Tally, Complaint> {
+        let head = self.read_head(endpoint, request)?;
+        let mut share = self.budget.share();
+        let mut body = body::read(payload, head.cap, head.too_large, &self.limits, &mut share).await?;
+        let start = Instant::now();
+        if head.gzip {
+            let cap = match endpoint {
+                Endpoint::Single(_) => self.limits.event_bytes,
+                Endpoint::Batch => self.limits.inflated_bytes,
+            };
+            body = gzip::inflate(&body, cap, &mut share)?;
+        }
+        let request = Request {
+            endpoint,
+            receipt: &Receipt::at(self.clock.now()),
+            write_key: &head.write_key,
+            proof: head.proof,
+            limits: &self.limits,
+        };
+        let events = intake::read(&body, &request)?;
+        drop(body);
+        let kept: usize = events.iter().map(|event| event.body.len()).sum();
+        share.shrink_to(0);
+        share.grow(kept)?;
+        let tally = self.append(events).await?;
+        self.metrics.count_events(tally, start.elapsed());
+        Ok(tally)
+    }
+
+    /// Everything that can be said before the body is read.
+    fn read_head(&self, endpoint: Endpoint, request: &HttpRequest) -> Result<Head, Complaint> {
+        let settings = self.settings.load();
+        let write_key = key::expected(settings.0.write_key.as_ref())?.clone();
+        let proof = key::check_header(request.headers(), &write_key)?;
+        let gzip =
+            match request.headers().get(CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").trim()) {
+                None | Some("") => false,
+                Some(name) if name.eq_ignore_ascii_case("identity") => false,
+                Some(name) if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") => {
+                    true
+                }
+                Some(_) => {
+                    let message = "expected the body plain or in gzip, found another `Content-Encoding`";
+                    return Err(Complaint::new(Code::UnsupportedEncoding, message));
+                }
+            };
+        let (cap, too_large) = match endpoint {
+            Endpoint::Single(_) => (self.limits.event_bytes, Code::EventTooLarge),
+            Endpoint::Batch => (self.limits.batch_bytes, Code::BatchTooLarge),
+        };
+        let announced =
+            request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        if announced.is_some_and(|length: usize| length > cap) {
+            return Err(body::oversize(too_large, cap));
+        }
+        Ok(Head { gzip, cap, too_large, write_key, proof })
+    }
+
+    async fn append(&self, events: Vec<NewEvent>) -> Result<Tally, Complaint> {
+        let failed: Vec<bool> = events.iter().map(|event| event.refusal.is_some()).collect();
+        if events.is_empty() {
+            return Ok(Tally::default());
+        }
+        let appended = self.journal.append(events).await.map_err(|error| match error {
+            AppendError::Full { retry_after } => {
+                let message = "the journal is full; send again after the time in `Retry-After`";
+                Complaint::new(Code::JournalFull, message).retry_after(retry_after)
+            }
+            AppendError::Broken(_) => {
+                let message = "the journal can not write; its operator must look at `/readyz` and restart it";
+                Complaint::new(Code::JournalBroken, message).retry_after(RESTART_TIME)
+            }
+        })?;
+        let mut tally = Tally::default();
+        for (appended, failed) in appended.iter().zip(failed) {
+            match (appended, failed) {
+                (Appended::Duplicate(_), _) => tally.duplicate += 1,
+                (Appended::Stored(_), true) => tally.failed += 1,
+                (Appended::Stored(_), false) => tally.stored += 1,
+            }
+        }
+        Ok(tally)
+    }
+
+    async fn refuse(&self, complaint: &Complaint, mut payload: Payload) -> HttpResponse {
+        let (status, code) = (complaint.code.status(), complaint.code.as_str());
+        self.metrics.count_answer(complaint.code);
+        if status >= 500 {
+            tracing::warn!(status, code, "request refused");
+        } else {
+            tracing::debug!(status, code, pointer = complaint.pointer, "request refused");
+        }
+        // A body that came too slowly has had its time.
+        let finished = complaint.code != Code::BodyTimeout && body::discard(&mut payload, &self.limits).await;
+        answer::refused(complaint, (!finished).then_some(payload))
+    }
+}

@@ -1,0 +1,236 @@
+//! A journal and a store that live in memory: for tests, and as the plain statement of what the durable ones must do.
+//!
+//! Deliberately not durable and never forgetting: everything is gone with the process and nothing before that.
+//!
+//! First thing to know: the bound counts events that have not ended, so settling makes room again.
+
+mod store;
+
+pub use store::MemoryStore;
+
+use super::window::{Window, WindowPolicy};
+use super::{
+    AppendError, Appended, Block, Counts, End, Entry, Journal, JournalError, NewEvent, Seq, Settling,
+    UploadId, UploadNote,
+};
+use async_trait::async_trait;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How many events a block holds at most.
+const BLOCK_EVENTS: usize = 256;
+
+/// A [`Journal`] in memory.
+#[derive(Debug)]
+pub struct MemoryJournal {
+    log: Mutex<Log>,
+    grown: watch::Sender<Seq>,
+    next_upload: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Log {
+    blocks: BTreeMap<u64, Arc<Block>>,
+    ends: Vec<Option<End>>,
+    settled_until: usize,
+    counts: Counts,
+    uploads: HashMap<UploadId, UploadNote>,
+    window: Window,
+    bound: usize,
+    broken: Option<String>,
+    append_failures: VecDeque<AppendError>,
+    settle_failures: VecDeque<JournalError>,
+}
+
+impl Default for MemoryJournal {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl MemoryJournal {
+    /// An empty journal without a bound, with the usual window.
+    pub fn new() -> Self {
+        Self::with_window(WindowPolicy::default())
+    }
+
+    /// An empty journal without a bound.
+    pub fn with_window(window: WindowPolicy) -> Self {
+        let log = Log {
+            blocks: BTreeMap::new(),
+            ends: Vec::new(),
+            settled_until: 0,
+            counts: Counts::default(),
+            uploads: HashMap::new(),
+            window: Window::new(window),
+            bound: usize::MAX,
+            broken: None,
+            append_failures: VecDeque::new(),
+            settle_failures: VecDeque::new(),
+        };
+        Self { log: Mutex::new(log), grown: watch::Sender::new(Seq(0)), next_upload: AtomicU64::new(1) }
+    }
+
+    /// From now on an append that would leave more than `events` without an end is answered [`AppendError::Full`].
+    pub fn set_bound(&self, events: usize) {
+        self.log().bound = events;
+    }
+
+    /// Makes the next append fail with `error` and store nothing. Several failures are used up in turn;
+    /// [`AppendError::Broken`] lasts, as it does on a disk.
+    pub fn fail_next_append(&self, error: AppendError) {
+        self.log().append_failures.push_back(error);
+    }
+
+    /// Makes the next settling fail with `error` and store nothing. Several failures are used up in turn.
+    pub fn fail_next_settle(&self, error: JournalError) {
+        self.log().settle_failures.push_back(error);
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Log {
+    fn end(&self) -> Seq {
+        Seq(self.ends.len() as u64)
+    }
+
+    fn append(&mut self, events: Vec<NewEvent>) -> Result<Vec<Appended>, AppendError> {
+        if let Some(error) = self.append_failures.pop_front() {
+            if let AppendError::Broken(reason) = &error {
+                self.broken = Some(reason.clone());
+            }
+            return Err(error);
+        }
+        if let Some(reason) = &self.broken {
+            return Err(AppendError::Broken(reason.clone()));
+        }
+        let pending = usize::try_from(self.counts.pending).unwrap_or(usize::MAX);
+        if !events.is_empty() && pending.saturating_add(events.len()) > self.bound {
+            return Err(AppendError::Full { retry_after: Duration::from_secs(1) });
+        }
+        let mut open = Block { first: self.end(), entries: Vec::new() };
+        let answers = events.into_iter().map(|event| self.store(event, &mut open)).collect();
+        self.close_block(open);
+        Ok(answers)
+    }
+
+    fn store(&mut self, event: NewEvent, open: &mut Block) -> Appended {
+        if let Some(first) = self.window.find(event.dedup, event.received_at) {
+            return Appended::Duplicate(first);
+        }
+        let at = self.end();
+        self.window.push(at, event.dedup, event.received_at);
+        let body = bytes::Bytes::from(event.body);
+        open.entries.push(Entry { received_at: event.received_at, refusal: event.refusal, body });
+        self.ends.push(None);
+        self.counts.accepted += 1;
+        self.counts.pending += 1;
+        if open.entries.len() >= BLOCK_EVENTS {
+            let next = Block { first: self.end(), entries: Vec::new() };
+            self.close_block(std::mem::replace(open, next));
+        }
+        Appended::Stored(at)
+    }
+
+    // A block never changes once it can be read, so a reader that goes on at its end misses nothing.
+    fn close_block(&mut self, block: Block) {
+        if !block.entries.is_empty() {
+            self.blocks.insert(block.first.0, Arc::new(block));
+        }
+    }
+
+    fn settle(&mut self, settling: Settling) -> Result<(), JournalError> {
+        if let Some(error) = self.settle_failures.pop_front() {
+            return Err(error);
+        }
+        if let Some(reason) = &self.broken {
+            return Err(JournalError::Storage(reason.clone()));
+        }
+        if let Some(note) = settling.upload {
+            self.uploads.insert(note.id, note);
+        }
+        for (at, end) in settling.ends {
+            let slot = usize::try_from(at.0).ok().and_then(|index| self.ends.get_mut(index));
+            if let Some(slot @ None) = slot {
+                self.counts.end_one(end.state);
+                *slot = Some(end);
+            }
+        }
+        while let Some(Some(_)) = self.ends.get(self.settled_until) {
+            self.settled_until += 1;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Journal for MemoryJournal {
+    async fn append(&self, events: Vec<NewEvent>) -> Result<Vec<Appended>, AppendError> {
+        let mut log = self.log();
+        let answer = log.append(events);
+        let end = log.end();
+        drop(log);
+        self.grown.send_if_modified(|known| {
+            let moved = *known < end;
+            *known = end.max(*known);
+            moved
+        });
+        answer
+    }
+
+    async fn block_from(&self, at: Seq) -> Result<Option<Arc<Block>>, JournalError> {
+        let log = self.log();
+        let holding = log.blocks.range(..=at.0).next_back().filter(|(_, block)| block.get(at).is_some());
+        let found = holding.or_else(|| log.blocks.range(at.0..).next());
+        Ok(found.map(|(_, block)| block.clone()))
+    }
+
+    async fn block_before(&self, before: Seq) -> Result<Option<Arc<Block>>, JournalError> {
+        Ok(self.log().blocks.range(..before.0).next_back().map(|(_, block)| block.clone()))
+    }
+
+    fn end(&self) -> Seq {
+        self.log().end()
+    }
+
+    fn grown(&self) -> watch::Receiver<Seq> {
+        self.grown.subscribe()
+    }
+
+    fn settled_until(&self) -> Seq {
+        Seq(self.log().settled_until as u64)
+    }
+
+    async fn settle(&self, settling: Settling) -> Result<(), JournalError> {
+        self.log().settle(settling)
+    }
+
+    async fn ends(&self, block: &Block) -> Result<Vec<Option<End>>, JournalError> {
+        let log = self.log();
+        let end_of =
+            |at: Seq| usize::try_from(at.0).ok().and_then(|index| log.ends.get(index).cloned().flatten());
+        Ok(block.iter().map(|(at, _)| end_of(at)).collect())
+    }
+
+    async fn upload(&self, id: UploadId) -> Result<Option<UploadNote>, JournalError> {
+        Ok(self.log().uploads.get(&id).cloned())
+    }
+
+    fn next_upload(&self) -> UploadId {
+        UploadId(self.next_upload.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn counts(&self) -> Counts {
+        self.log().counts
+    }
+
+    fn broken(&self) -> Option<String> {
+        self.log().broken.clone()
+    }
+}

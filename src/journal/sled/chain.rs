@@ -1,0 +1,298 @@
+//! The generations one after another: the whole log.
+//!
+//! Only the newest is written to; of the older ones a few are open at a time, because an open sled database costs memory.
+//!
+//! First thing to know: the name of a generation tells its first event, so the log is laid out by the names alone, and
+//! only the newest generations are opened on start.
+
+use super::database::{directory_bytes, sync_directory};
+use super::generation::Generation;
+use super::options::SyncHook;
+use crate::journal::{Block, JournalError, Seq};
+use std::collections::{BTreeMap, VecDeque};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+
+/// Generations that stay open after reading, beside the newest.
+const OPEN_MOST: usize = 2;
+/// A generation without a block is smaller than this; a larger one that shows none is not thrown away.
+const EMPTY_MOST: u64 = 8 << 20;
+
+/// All generations.
+#[derive(Debug)]
+pub(super) struct Chain {
+    directory: PathBuf,
+    on_sync: Option<SyncHook>,
+    slots: RwLock<BTreeMap<u64, Arc<Slot>>>,
+    recent: Mutex<VecDeque<Arc<Slot>>>,
+}
+
+/// The place of one generation in the chain.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) first: Seq,
+    bytes: AtomicU64,
+    handle: Mutex<Handle>,
+}
+
+#[derive(Debug, Default)]
+struct Handle {
+    open: Option<Arc<Generation>>,
+    /// Readers may hold on to a generation after it was put away; it can not be opened twice.
+    lent: Weak<Generation>,
+    dropped: bool,
+}
+
+/// Where writing goes on.
+#[derive(Debug)]
+pub(super) struct Tip {
+    pub(super) active: Arc<Generation>,
+    /// Where new events go on.
+    pub(super) end: Seq,
+    /// Where the readable log ends; before `end` only when damage cost its newest events.
+    pub(super) readable_end: Seq,
+    /// A generation that was made ahead and not reached yet.
+    pub(super) ahead: Option<Generation>,
+}
+
+impl Chain {
+    /// Opens the log in `directory`, or makes one. `known_until` is the place after the last event that is known to have
+    /// been there: new events start there at the earliest, so that none inherits a place or an end.
+    pub(super) fn open(
+        directory: &Path,
+        on_sync: Option<SyncHook>,
+        known_until: Seq,
+    ) -> Result<(Self, Tip), JournalError> {
+        let chain = Self {
+            directory: directory.to_owned(),
+            on_sync,
+            slots: RwLock::new(BTreeMap::new()),
+            recent: Mutex::new(VecDeque::new()),
+        };
+        let mut firsts = chain.tidy().map_err(|error| chain.failed(&error))?;
+        let (mut newest, mut empty) = (None, BTreeMap::new());
+        while let Some(first) = firsts.pop() {
+            let generation = chain.open_generation(first)?;
+            generation.sweep_unfinished()?;
+            match generation.tip()? {
+                Some((end, _)) => {
+                    newest = Some((generation, end));
+                    break;
+                }
+                None => drop(empty.insert(first.0, generation)),
+            }
+        }
+        firsts.into_iter().for_each(|first| chain.insert(first, None));
+        let tip = chain.settle_tip(newest, empty, known_until)?;
+        Ok((chain, tip))
+    }
+
+    // Decides which of the newest generations is written to, which waits, and which is left over.
+    fn settle_tip(
+        &self,
+        newest: Option<(Generation, Seq)>,
+        mut empty: BTreeMap<u64, Generation>,
+        known_until: Seq,
+    ) -> Result<Tip, JournalError> {
+        let (mut active, mut end) = match newest {
+            Some((generation, end)) => (Some(self.insert_open(generation)), end),
+            None => (None, empty.keys().next().map_or(known_until, |first| Seq(*first))),
+        };
+        let readable_end = end;
+        if end < known_until {
+            (active, end) = (None, known_until);
+        }
+        let active = match (active, empty.remove(&end.0)) {
+            (_, Some(reached)) => self.insert_open(reached),
+            (Some(active), None) => active,
+            (None, None) => self.insert_open(self.open_generation(end)?),
+        };
+        let mut ahead = None;
+        for (first, generation) in empty {
+            if first > end.0 && ahead.is_none() {
+                ahead = Some(generation);
+            } else {
+                self.remove_empty(generation)?;
+            }
+        }
+        Ok(Tip { active, end, readable_end, ahead })
+    }
+
+    /// Opens a generation, or makes it, without making it part of the log.
+    pub(super) fn open_generation(&self, first: Seq) -> Result<Generation, JournalError> {
+        Generation::open(&self.directory, first, self.on_sync.clone())
+    }
+
+    /// Makes a generation the newest part of the log.
+    pub(super) fn insert_open(&self, generation: Generation) -> Arc<Generation> {
+        let generation = Arc::new(generation);
+        if let Some(last) = self.last() {
+            self.measure(&last);
+            self.note_use(last);
+        }
+        self.insert(generation.first(), Some(generation.clone()));
+        generation
+    }
+
+    /// The block that holds `at`, else the first one after it.
+    pub(super) fn block_from(&self, at: Seq) -> Result<Option<Block>, JournalError> {
+        let slots = self.slots();
+        let start = slots.range(..=at.0).next_back().map_or(at.0, |(first, _)| *first);
+        for slot in slots.range(start..).map(|(_, slot)| slot) {
+            let Some(generation) = self.generation(slot)? else { continue };
+            if let Some(block) = generation.block_from(at)? {
+                return Ok(Some(block));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The block that holds the last event before `before`.
+    pub(super) fn block_before(&self, before: Seq) -> Result<Option<Block>, JournalError> {
+        for slot in self.slots().range(..before.0).rev().map(|(_, slot)| slot) {
+            let Some(generation) = self.generation(slot)? else { continue };
+            if let Some(block) = generation.block_before(before)? {
+                return Ok(Some(block));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The generations, oldest first, each with the place after its last event; the newest has none.
+    pub(super) fn spans(&self) -> Vec<(Arc<Slot>, Option<Seq>)> {
+        let slots: Vec<_> = self.slots().into_values().collect();
+        let ends = slots.iter().skip(1).map(|slot| Some(slot.first)).chain([None]).collect::<Vec<_>>();
+        slots.into_iter().zip(ends).collect()
+    }
+
+    /// The open generation of a slot; none once it was dropped.
+    pub(super) fn generation(&self, slot: &Arc<Slot>) -> Result<Option<Arc<Generation>>, JournalError> {
+        let mut handle = slot.handle.lock().unwrap_or_else(PoisonError::into_inner);
+        if handle.dropped {
+            return Ok(None);
+        }
+        if let Some(open) = &handle.open {
+            return Ok(Some(open.clone()));
+        }
+        let generation = match handle.lent.upgrade() {
+            Some(lent) => lent,
+            None => Arc::new(self.open_generation(slot.first)?),
+        };
+        handle.lent = Arc::downgrade(&generation);
+        handle.open = Some(generation.clone());
+        drop(handle);
+        self.note_use(slot.clone());
+        Ok(Some(generation))
+    }
+
+    /// Takes the oldest generation out of the log and gives its disk space back. What still reads it can finish.
+    pub(super) fn drop_oldest(&self, slot: &Slot) -> Result<(), JournalError> {
+        {
+            let mut handle = slot.handle.lock().unwrap_or_else(PoisonError::into_inner);
+            handle.dropped = true;
+            handle.open = None;
+        }
+        self.slots.write().unwrap_or_else(PoisonError::into_inner).remove(&slot.first.0);
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner).retain(|known| known.first != slot.first);
+        let name = Generation::directory(&self.directory, slot.first);
+        self.remove_directory(&name).map_err(|error| self.failed(&error))
+    }
+
+    /// The generation that is written to.
+    pub(super) fn newest(&self) -> Option<Arc<Generation>> {
+        let last = self.last()?;
+        last.handle.lock().unwrap_or_else(PoisonError::into_inner).open.clone()
+    }
+
+    /// Bytes of all generations on the disk. `active` is measured now, the others when they became old.
+    pub(super) fn bytes(&self, active: &Generation) -> u64 {
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        let older = slots.values().filter(|slot| slot.first != active.first());
+        older.map(|slot| slot.bytes()).sum::<u64>().saturating_add(active.bytes())
+    }
+
+    fn slots(&self) -> BTreeMap<u64, Arc<Slot>> {
+        self.slots.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn last(&self) -> Option<Arc<Slot>> {
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        slots.last_key_value().map(|(_, slot)| slot.clone())
+    }
+
+    fn insert(&self, first: Seq, open: Option<Arc<Generation>>) {
+        let lent = open.as_ref().map_or_else(Weak::new, Arc::downgrade);
+        let handle = Mutex::new(Handle { open, lent, dropped: false });
+        let slot = Arc::new(Slot { first, bytes: AtomicU64::new(0), handle });
+        self.measure(&slot);
+        self.slots.write().unwrap_or_else(PoisonError::into_inner).insert(first.0, slot);
+    }
+
+    fn measure(&self, slot: &Slot) {
+        let bytes = directory_bytes(&Generation::directory(&self.directory, slot.first));
+        slot.bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    // Puts away the generation that was used longest ago, when too many are open.
+    fn note_use(&self, slot: Arc<Slot>) {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.retain(|known| known.first != slot.first);
+        recent.push_back(slot);
+        let oldest = if recent.len() > OPEN_MOST { recent.pop_front() } else { None };
+        drop(recent);
+        if let Some(oldest) = oldest {
+            oldest.handle.lock().unwrap_or_else(PoisonError::into_inner).open = None;
+        }
+    }
+
+    // Finishes what a crash interrupted, and lists the generations, oldest first.
+    fn tidy(&self) -> std::io::Result<Vec<Seq>> {
+        let mut firsts = Vec::new();
+        for entry in fs::read_dir(&self.directory)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if name.starts_with("dropped-") {
+                fs::remove_dir_all(entry.path())?;
+            }
+            firsts.extend(Generation::parse_name(&name));
+        }
+        firsts.sort_unstable();
+        Ok(firsts)
+    }
+
+    fn remove_empty(&self, generation: Generation) -> Result<(), JournalError> {
+        let name = Generation::directory(&self.directory, generation.first());
+        let bytes = generation.bytes();
+        if bytes > EMPTY_MOST {
+            return Err(JournalError::Storage(format!(
+                "`{}` has {bytes} bytes but no event that can be read; move it out of the data directory and start again",
+                name.display()
+            )));
+        }
+        drop(generation);
+        self.remove_directory(&name).map_err(|error| self.failed(&error))
+    }
+
+    // The name changes first, so that half a generation is never taken for a whole one.
+    fn remove_directory(&self, name: &Path) -> std::io::Result<()> {
+        let file_name = name.file_name().unwrap_or_default().to_string_lossy();
+        let dropped = self.directory.join(format!("dropped-{file_name}"));
+        fs::rename(name, &dropped)?;
+        sync_directory(&self.directory)?;
+        fs::remove_dir_all(dropped)
+    }
+
+    fn failed(&self, error: &std::io::Error) -> JournalError {
+        JournalError::Storage(format!("the data directory `{}`: {error}", self.directory.display()))
+    }
+}
+
+impl Slot {
+    /// Bytes on the disk, as last measured.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+}

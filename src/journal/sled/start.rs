@@ -1,0 +1,149 @@
+//! Opening the journal: what was left by the last run, whole or killed, becomes a running one.
+
+use super::cache::Cache;
+use super::chain::{Chain, Tip};
+use super::committer::{Committer, Intake};
+use super::format::Encoder;
+use super::health::Health;
+use super::ledger::Ledger;
+use super::lock::DirectoryLock;
+use super::main_database::{Changes, MainDatabase};
+use super::options::Options;
+use super::page::EVENTS;
+use super::rotation::Rotation;
+use super::settler::Settler;
+use super::{Parts, SledJournal, SledStore};
+use crate::journal::window::{Window, WindowPolicy};
+use crate::journal::{End, JournalError, Seq, State};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use tokio::sync::watch;
+
+/// Lost events whose ends are written at once.
+const LOST_AT_ONCE: usize = 10_000;
+
+pub(super) fn open(directory: &Path, options: Options) -> Result<(Arc<SledJournal>, Arc<SledStore>), JournalError> {
+    let lock = Arc::new(DirectoryLock::acquire(directory)?);
+    let health = Arc::new(Health::default());
+    let log_end = Arc::new(AtomicU64::new(0));
+    let hook = options.on_sync.clone();
+    let main = MainDatabase::open(&directory.join("main"), hook.clone(), log_end.clone(), health.clone())?;
+    let main = Arc::new(main);
+    let (chain, tip) = Chain::open(directory, hook, main.known_until()?)?;
+    let chain = Arc::new(chain);
+    if let Some((oldest, _)) = chain.spans().first() {
+        // A drop that was interrupted may have left the ends of its events behind.
+        main.forget_below(oldest.first.0 / EVENTS, None)?;
+    }
+    let window = rebuild_window(&chain, options.window)?;
+    let mut ledger = Ledger::load(&main)?;
+    let Tip { active, end, readable_end, ahead } = tip;
+    log_end.store(end.0, Ordering::Release);
+    end_lost_events(&mut ledger, &main, readable_end, end)?;
+    let grown = watch::Sender::new(end);
+    let cache = Arc::new(Cache::new(options.cache_bytes));
+    let intake = Arc::new(Intake::new(&options, health.clone()));
+    let parts = Arc::new(Parts {
+        intake: intake.clone(),
+        settler: Settler::new(main.clone(), health.clone(), log_end.clone())?,
+        chain: chain.clone(),
+        cache: cache.clone(),
+        main: main.clone(),
+        health: health.clone(),
+        log_end: log_end.clone(),
+        grown: grown.clone(),
+        sweeping: Mutex::new(()),
+        _lock: lock.clone(),
+    });
+    let committer = Committer {
+        intake,
+        chain,
+        cache,
+        main: main.clone(),
+        health,
+        directory: directory.to_owned(),
+        rotation: Rotation::new(&options, ahead),
+        window,
+        active,
+        encoder: Encoder::new().map_err(|error| JournalError::Storage(format!("no compressor: {error}")))?,
+        end,
+        log_end,
+        grown,
+        options,
+    };
+    let settling = parts.clone();
+    let threads = vec![
+        spawn("journal-commit", parts.clone(), move || committer.run())?,
+        spawn("journal-settle", parts.clone(), move || settling.settler.run(ledger))?,
+    ];
+    let store = Arc::new(SledStore::new(main, lock));
+    Ok((Arc::new(SledJournal { parts, threads: Mutex::new(threads) }), store))
+}
+
+// A thread that panics leaves nobody waiting: its queue is closed, and who waits for an answer is told.
+fn spawn(
+    name: &'static str,
+    parts: Arc<Parts>,
+    work: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, JournalError> {
+    let guarded = move || {
+        if catch_unwind(AssertUnwindSafe(work)).is_err() {
+            parts.health.give_up(&format!("the thread `{name}` stopped unexpectedly"));
+            parts.intake.abandon();
+            parts.settler.abandon();
+        }
+    };
+    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(guarded);
+    thread.map_err(|error| JournalError::Storage(format!("the thread `{name}` can not be started: {error}")))
+}
+
+// Events that damage took out of the log after they were accepted can not be delivered any more. They get an end that says
+// so, because each event has one, and because nothing would ever count as settled otherwise.
+fn end_lost_events(ledger: &mut Ledger, main: &MainDatabase, from: Seq, until: Seq) -> Result<(), JournalError> {
+    if from >= until {
+        return Ok(());
+    }
+    tracing::error!(%from, %until, "the log is damaged: the events between were accepted and can not be read any more");
+    let end = End {
+        state: State::Dead,
+        code: Some("lost_to_damage".to_owned()),
+        message: Some("the stored log was damaged and this event can not be read any more; send it again".to_owned()),
+        upload: None,
+        revision: String::new(),
+    };
+    for first in (from.0..until.0).step_by(LOST_AT_ONCE) {
+        let (mut proposal, mut changes) = (ledger.propose(), Changes::default());
+        let last = until.0.min(first.saturating_add(LOST_AT_ONCE as u64));
+        let ends: Vec<_> = (first..last).map(|place| (Seq(place), end.clone())).collect();
+        ledger.add(&mut proposal, main, until, &ends)?;
+        ledger.complete(&mut proposal, main, &mut changes)?;
+        main.write(changes, |standing| proposal.revise(standing))?;
+        ledger.keep(proposal);
+    }
+    Ok(())
+}
+
+fn rebuild_window(chain: &Arc<Chain>, policy: WindowPolicy) -> Result<Window, JournalError> {
+    let mut window = Window::new(policy);
+    if policy.most == 0 {
+        return Ok(window);
+    }
+    for (slot, _) in chain.spans().iter().rev() {
+        let Some(generation) = chain.generation(slot)? else { continue };
+        let remember = |at: Seq, key, received_at| window.push_older(at, key, received_at);
+        match generation.known_backwards(remember) {
+            Ok(true) => {}
+            Ok(false) => break,
+            // Older repetitions go unrecognised, which is better than a journal that does not start.
+            Err(error @ JournalError::Damaged { .. }) => {
+                tracing::error!(%error, "repetitions of events before this place are not recognised");
+                break;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(window)
+}

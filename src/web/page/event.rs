@@ -1,0 +1,99 @@
+//! One event: the event itself, how it ended, what was sent and why; and an editable copy to preview again.
+
+use crate::admin::event::EventDetail;
+use crate::admin::event::Summary;
+use crate::engine::Preview;
+use crate::journal::Seq;
+use crate::web::error::PageError;
+use crate::web::response::html;
+use crate::web::shell::{Nav, Shell};
+use crate::web::view::{EndView, JsonView, Moment, Pill, ResultView, UploadView, pretty};
+use crate::web::visit::{Answer, Visit};
+use askama::Template;
+
+#[derive(Template)]
+#[template(path = "page/event.html")]
+struct EventPage {
+    shell: Shell,
+    id: String,
+    title: String,
+    summary: Summary,
+    received: Moment,
+    pill: Pill,
+    end: EndView,
+    upload: Option<UploadView>,
+    /// The rules it was sent with, where other ones are live now.
+    sent_with: Option<String>,
+    event: JsonView,
+    /// What stands in the editor.
+    copy: String,
+    /// Whether the result is that of an edited copy.
+    is_edited: bool,
+    result: ResultView,
+    older: Option<Seq>,
+    newer: Option<Seq>,
+}
+
+/// The result alone, for a page that is there already.
+#[derive(Template)]
+#[template(path = "part/result.html")]
+struct ResultPart {
+    result: ResultView,
+    is_edited: bool,
+}
+
+/// `GET /events/{id}`.
+pub(in crate::web) async fn show(visit: Visit) -> Answer {
+    let event = find(&visit).await?;
+    let copy = pretty(&event.body);
+    html(&page(&visit, &event, copy, None))
+}
+
+/// `POST /events/{id}`: preview an edited copy. Stores nothing and sends nothing.
+pub(in crate::web) async fn preview(visit: Visit) -> Answer {
+    let event = find(&visit).await?;
+    let copy = visit.form.get("event").to_owned();
+    let edited = visit.admin.preview_one(&copy, Some(event.received_at), true);
+    if visit.wants_fragment() {
+        return html(&ResultPart { result: ResultView::new(&edited, Some(&event.preview)), is_edited: true });
+    }
+    html(&page(&visit, &event, copy, Some(&edited)))
+}
+
+async fn find(visit: &Visit) -> Result<EventDetail, PageError> {
+    let id = visit.part("id");
+    let missing = || PageError::NoSuchEvent(id.chars().take(40).collect());
+    let seq = Seq::parse(id).ok_or_else(missing)?;
+    visit.admin.event(seq).await?.ok_or_else(missing)
+}
+
+fn page(visit: &Visit, event: &EventDetail, copy: String, edited: Option<&Preview>) -> EventPage {
+    let now = visit.admin.now();
+    let summary = Summary::of(event.body.as_bytes());
+    let title = match (summary.name.is_empty(), summary.kind.is_empty()) {
+        (false, _) => summary.name.clone(),
+        (true, false) => summary.kind.clone(),
+        (true, true) => event.seq.to_string(),
+    };
+    let sent_with = event.end.as_ref().map(|end| end.revision.clone());
+    EventPage {
+        shell: Shell::of(visit, Nav::Events),
+        id: event.seq.to_string(),
+        title,
+        summary,
+        received: Moment::new(event.received_at, now),
+        pill: event.stage.into(),
+        end: EndView::of(event),
+        upload: UploadView::of(event, now),
+        sent_with: sent_with.filter(|revision| !revision.is_empty() && !event.rules_are_the_same()),
+        event: JsonView::with_paths(&event.body),
+        copy,
+        is_edited: edited.is_some(),
+        result: match edited {
+            Some(edited) => ResultView::new(edited, Some(&event.preview)),
+            None => ResultView::new(&event.preview, None),
+        },
+        older: event.neighbours.0,
+        newer: event.neighbours.1,
+    }
+}

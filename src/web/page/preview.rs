@@ -1,0 +1,111 @@
+//! Preview of pasted events: what would be sent, and why. Stores nothing and sends nothing.
+
+use crate::web::response::html;
+use crate::web::shell::{Nav, Shell};
+use crate::web::view::{JsonView, Prose, ResultView};
+use crate::web::visit::{Answer, Visit};
+use askama::Template;
+
+/// Results shown in full; a page of more would be of no use.
+const SHOWN: usize = 20;
+
+/// What stands in the field before anything was pasted.
+const EXAMPLE: &str = r#"{
+  "type": "track",
+  "event": "Order Completed",
+  "userId": "user_1",
+  "anonymousId": "507f191e810c19729de860ea",
+  "messageId": "preview-1",
+  "timestamp": "2026-11-23T10:15:00.000Z",
+  "properties": {
+    "order_id": "order_42",
+    "total": 49.9,
+    "currency": "EUR",
+    "couponCode": "SPRING",
+    "products": [
+      { "sku": "sku_1", "name": "Cotton shirt", "price": 19.95, "quantity": 2 }
+    ]
+  }
+}"#;
+
+#[derive(Template)]
+#[template(path = "page/preview.html")]
+struct PreviewPage {
+    shell: Shell,
+    text: String,
+    results: Results,
+}
+
+/// The results alone, for a page that is there already.
+#[derive(Template)]
+#[template(path = "part/results.html")]
+struct ResultsPart {
+    results: Results,
+}
+
+/// The results of everything that was pasted.
+#[derive(Default)]
+struct Results {
+    /// Why there are none, where there are none.
+    problem: Option<Prose>,
+    shown: Vec<One>,
+    /// How many events there were in all.
+    count: usize,
+    /// How many of them end how.
+    mapped: usize,
+    filtered: usize,
+    failed: usize,
+}
+
+/// One event and its result.
+struct One {
+    number: usize,
+    event: JsonView,
+    result: ResultView,
+}
+
+/// `GET /preview`.
+pub(in crate::web) async fn show(visit: Visit) -> Answer {
+    let page = PreviewPage {
+        shell: Shell::of(&visit, Nav::Preview),
+        text: EXAMPLE.to_owned(),
+        results: evaluate(&visit, EXAMPLE),
+    };
+    html(&page)
+}
+
+/// `POST /preview`.
+pub(in crate::web) async fn submit(visit: Visit) -> Answer {
+    let text = visit.form.get("event").to_owned();
+    let results = evaluate(&visit, &text);
+    if visit.wants_fragment() {
+        return html(&ResultsPart { results });
+    }
+    html(&PreviewPage { shell: Shell::of(&visit, Nav::Preview), text, results })
+}
+
+fn evaluate(visit: &Visit, text: &str) -> Results {
+    let samples = match visit.admin.preview_text(text, true) {
+        Ok(samples) => samples,
+        Err(problem) => return Results { problem: Some(Prose::sentence(&problem)), ..Results::default() },
+    };
+    let ended = |outcome| samples.iter().filter(|sample| sample.preview.outcome == outcome).count();
+    Results {
+        problem: None,
+        count: samples.len(),
+        mapped: ended("mapped"),
+        filtered: ended("filtered"),
+        failed: ended("failed"),
+        shown: samples
+            .iter()
+            .take(SHOWN)
+            .enumerate()
+            .map(|(index, sample)| One {
+                number: index + 1,
+                // Ids name one thing on a page, so only a single event has them.
+                event: if samples.len() == 1 { JsonView::with_paths(&sample.event) } else { JsonView::exact(&sample.event) },
+                result: ResultView::new(&sample.preview, None),
+            })
+            .collect(),
+    }
+}

@@ -1,0 +1,52 @@
+//! Every page of the console, with the permission it needs. A row can not be written without one.
+
+use super::page::{event, events, login, overview, preview, settings, setup, token};
+use super::visit::{Answer, Visit};
+use super::{asset, theme};
+use crate::admin::Permission::{self, Anyone, EditSettings, ManageTokens, Preview, SeeEvents, SignedIn};
+use actix_web::http::Method;
+use futures_util::future::LocalBoxFuture;
+
+/// A page.
+type Handler = fn(Visit) -> LocalBoxFuture<'static, Answer>;
+
+/// One row of the table.
+pub struct Row {
+    /// `GET` or `POST`; a `GET` answers `HEAD` too.
+    pub method: Method,
+    /// In actix's pattern language.
+    pub path: &'static str,
+    /// What one must be allowed to do.
+    pub permission: Permission,
+    pub(super) handler: Handler,
+}
+
+const fn get(path: &'static str, permission: Permission, handler: Handler) -> Row {
+    Row { method: Method::GET, path, permission, handler }
+}
+
+const fn post(path: &'static str, permission: Permission, handler: Handler) -> Row {
+    Row { method: Method::POST, path, permission, handler }
+}
+
+/// The table. Rows of one path stand together.
+pub static ROWS: &[Row] = &[
+    get("/static/{file}", Anyone, |v| Box::pin(asset::serve(v))),
+    post("/theme", Anyone, |v| Box::pin(theme::choose(v))),
+    get("/setup", Anyone, |v| Box::pin(setup::show(v))),
+    post("/setup", Anyone, |v| Box::pin(setup::claim(v))),
+    get("/login", Anyone, |v| Box::pin(login::show(v))),
+    post("/login", Anyone, |v| Box::pin(login::submit(v))),
+    post("/logout", SignedIn, |v| Box::pin(login::leave(v))),
+    get("/", SeeEvents, |v| Box::pin(overview::show(v))),
+    get("/events", SeeEvents, |v| Box::pin(events::show(v))),
+    get("/events/{id}", SeeEvents, |v| Box::pin(event::show(v))),
+    post("/events/{id}", Preview, |v| Box::pin(event::preview(v))),
+    get("/preview", Preview, |v| Box::pin(preview::show(v))),
+    post("/preview", Preview, |v| Box::pin(preview::submit(v))),
+    get("/settings", EditSettings, |v| Box::pin(settings::show(v))),
+    post("/settings", EditSettings, |v| Box::pin(settings::submit(v))),
+    post("/settings/write-key", EditSettings, |v| Box::pin(settings::generate_write_key(v))),
+    post("/settings/tokens", ManageTokens, |v| Box::pin(token::create(v))),
+    post("/settings/tokens/revoke", ManageTokens, |v| Box::pin(token::revoke(v))),
+];

@@ -1,0 +1,141 @@
+//! What stands around every page: navigation, banners, theme, the form token.
+
+use super::asset;
+use super::view::Prose;
+use super::cookie::Browser;
+use super::theme::Theme;
+use super::visit::Visit;
+use crate::admin::{Admin, Session};
+use actix_web::HttpRequest;
+
+/// A page of the navigation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Nav {
+    /// `/`
+    Overview,
+    /// `/events`
+    Events,
+    /// `/preview`
+    Preview,
+    /// `/settings`
+    Settings,
+    /// None of them.
+    Elsewhere,
+}
+
+impl Nav {
+    /// The links shown, in order.
+    pub(super) const LINKS: [(Self, &'static str, &'static str); 4] = [
+        (Self::Overview, "/", "Overview"),
+        (Self::Events, "/events", "Events"),
+        (Self::Preview, "/preview", "Preview"),
+        (Self::Settings, "/settings", "Settings"),
+    ];
+}
+
+/// Something that keeps the pipeline from running, said on every page until it is over.
+#[derive(Debug, Clone)]
+pub(super) struct Banner {
+    /// `warning` or `error`.
+    pub(super) class: &'static str,
+    /// A few words.
+    pub(super) title: &'static str,
+    /// What happened and what to do.
+    pub(super) text: Prose,
+    /// Long text, as the complaints about rule files, to be shown as it is.
+    pub(super) detail: Option<String>,
+    /// Where to go.
+    pub(super) link: Option<(&'static str, &'static str)>,
+}
+
+/// What stands around a page.
+#[derive(Debug, Clone)]
+pub(super) struct Shell {
+    pub(super) nav: Nav,
+    /// Who is signed in; none on the pages before that.
+    pub(super) user: Option<String>,
+    /// For every form of the page.
+    pub(super) csrf: String,
+    pub(super) theme: Theme,
+    /// This page's own address, to come back to.
+    pub(super) here: String,
+    pub(super) banners: Vec<Banner>,
+}
+
+impl Shell {
+    /// For a page in the navigation.
+    pub(super) fn of(visit: &Visit, nav: Nav) -> Self {
+        Self::new(nav, &visit.request, &visit.browser, visit.session.as_ref(), Some(&visit.admin))
+    }
+
+    /// For any page. Banners are for those who are signed in.
+    pub(super) fn new(
+        nav: Nav,
+        request: &HttpRequest,
+        browser: &Browser,
+        session: Option<&Session>,
+        admin: Option<&Admin>,
+    ) -> Self {
+        let here = match request.method().is_safe() {
+            true => request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+            // Coming back to a form's target is coming back to its page.
+            false => request.path().to_owned(),
+        };
+        Self {
+            nav,
+            user: session.map(|session| session.user.to_string()),
+            csrf: browser.form_token(),
+            theme: Theme::of(request),
+            here,
+            banners: admin.filter(|_| session.is_some()).map(banners).unwrap_or_default(),
+        }
+    }
+
+    /// The links of the navigation.
+    pub(super) fn links(&self) -> &'static [(Nav, &'static str, &'static str)] {
+        &Nav::LINKS
+    }
+
+    /// The choices of colours.
+    pub(super) fn themes(&self) -> &'static [Theme] {
+        &Theme::ALL
+    }
+
+    /// The address of a file of `static/`.
+    pub(super) fn asset(&self, name: &str) -> String {
+        asset::url(name)
+    }
+}
+
+fn banners(admin: &Admin) -> Vec<Banner> {
+    let overview = admin.overview();
+    let mut banners = Vec::new();
+    if let Some(problem) = overview.journal_problem {
+        banners.push(Banner {
+            class: "error",
+            title: "Events are refused",
+            text: Prose::new(&format!("The journal can not be written: {problem}. Senders keep their events and try again. Look at the disk, then restart the process.")),
+            detail: None,
+            link: None,
+        });
+    }
+    if let Some(problem) = overview.rules_problem {
+        banners.push(Banner {
+            class: "error",
+            title: "The newest rules are not in force",
+            text: Prose::new("The last good ones keep running. Correct what is named here; nothing is lost meanwhile."),
+            detail: Some(problem),
+            link: None,
+        });
+    }
+    if let Some(pause) = overview.pause {
+        banners.push(Banner {
+            class: "warning",
+            title: "Delivery is paused",
+            text: Prose::sentence(&pause.message),
+            detail: None,
+            link: Some(("/settings", "Open the settings")),
+        });
+    }
+    banners
+}

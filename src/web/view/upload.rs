@@ -1,0 +1,77 @@
+//! How an event ended and what CleverTap answered, in words.
+
+use super::{Moment, Prose};
+use crate::admin::event::{EventDetail, Stage};
+use crate::admin::remedy;
+use crate::clock::Millis;
+
+/// How an event ended.
+#[derive(Debug, Clone)]
+pub(in crate::web) struct EndView {
+    /// A sentence.
+    pub(in crate::web) sentence: Prose,
+    /// The reason's code; empty where there is none.
+    pub(in crate::web) code: String,
+    /// What to do, where something is to be done.
+    pub(in crate::web) remedy: Option<Prose>,
+    /// Where in the request ingest found the problem; empty unless it did.
+    pub(in crate::web) pointer: String,
+}
+
+impl EndView {
+    /// The end of `event`.
+    pub(in crate::web) fn of(event: &EventDetail) -> Self {
+        let end = event.end.as_ref();
+        let (code, message) = match &event.refusal {
+            Some(refusal) => (Some(refusal.code.clone()), Some(refusal.message.clone())),
+            None => (end.and_then(|end| end.code.clone()), end.and_then(|end| end.message.clone())),
+        };
+        let sentence = message.map(|message| Prose::sentence(&message)).unwrap_or_else(|| {
+            Prose::new(match event.stage {
+                Stage::Delivered => "CleverTap took every record of this event.",
+                Stage::Pending => "It is stored and waits to be delivered. Nothing is lost while it waits.",
+                Stage::Filtered => "A rule keeps it from being sent.",
+                Stage::FailedOnIngest | Stage::Failed => "It could not become a record.",
+                Stage::Dead => "It could not be delivered.",
+            })
+        });
+        Self {
+            sentence,
+            remedy: code.as_deref().and_then(remedy).map(Prose::new),
+            code: code.unwrap_or_default(),
+            pointer: event.refusal.as_ref().map(|refusal| refusal.pointer.clone()).unwrap_or_default(),
+        }
+    }
+}
+
+/// One call of the upload API.
+#[derive(Debug, Clone)]
+pub(in crate::web) struct UploadView {
+    pub(in crate::web) number: u64,
+    pub(in crate::web) started: Moment,
+    pub(in crate::web) duration: String,
+    pub(in crate::web) records: u32,
+    pub(in crate::web) attempt: u32,
+    /// `200`, or `no answer`.
+    pub(in crate::web) status: String,
+    pub(in crate::web) answer: String,
+}
+
+impl UploadView {
+    /// The upload that decided `event`, if one did.
+    pub(in crate::web) fn of(event: &EventDetail, now: Millis) -> Option<Self> {
+        let note = event.upload.as_ref()?;
+        Some(Self {
+            number: note.id.0,
+            started: Moment::new(note.started_at, now),
+            duration: match note.duration_ms {
+                millis @ 0..=9_999 => format!("{millis} ms"),
+                millis => format!("{} s", millis / 1000),
+            },
+            records: note.records,
+            attempt: note.attempt,
+            status: note.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string()),
+            answer: note.answer.clone(),
+        })
+    }
+}

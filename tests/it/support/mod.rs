@@ -1,0 +1,6 @@
+//! What tests stand on. Nothing here decides whether a test passes.
+
+pub(crate) mod app;
+pub(crate) mod http;
+pub(crate) mod journal;
+pub(crate) mod process;

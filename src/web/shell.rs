@@ -1,9 +1,9 @@
 //! What stands around every page: navigation, banners, theme, the form token.
 
 use super::asset;
-use super::view::Prose;
 use super::cookie::Browser;
 use super::theme::Theme;
+use super::view::Prose;
 use super::visit::Visit;
 use crate::admin::{Admin, Session};
 use actix_web::HttpRequest;
@@ -123,7 +123,9 @@ fn banners(admin: &Admin) -> Vec<Banner> {
         banners.push(Banner {
             class: "error",
             title: "The newest rules are not in force",
-            text: Prose::new("The last good ones keep running. Correct what is named here; nothing is lost meanwhile."),
+            text: Prose::new(
+                "The last good ones keep running. Correct what is named here; nothing is lost meanwhile.",
+            ),
             detail: Some(problem),
             link: None,
         });

@@ -1,8 +1,14 @@
 //! The one integration binary: everything that needs more than one room.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+/// The REST API, as its callers see it.
+mod api;
+/// From the journal to CleverTap.
+mod delivery;
 /// What is said of rules that are wrong, as data.
 mod diagnostics;
+/// The program beside CleverTap's stand-in, from Segment's calls to CleverTap's records.
+mod end_to_end;
 /// Events and what they become, as data.
 mod golden;
 /// The tracking API over real connections.
@@ -17,5 +23,9 @@ mod properties;
 mod serve;
 /// What tests stand on.
 mod support;
+/// The stand-in for CleverTap.
+mod simulator;
 /// Walls, homes, sizes, and the truth of READMEs.
 mod tidy;
+/// The console, as a browser sees it.
+mod web;

@@ -103,7 +103,11 @@ fn evaluate(visit: &Visit, text: &str) -> Results {
             .map(|(index, sample)| One {
                 number: index + 1,
                 // Ids name one thing on a page, so only a single event has them.
-                event: if samples.len() == 1 { JsonView::with_paths(&sample.event) } else { JsonView::exact(&sample.event) },
+                event: if samples.len() == 1 {
+                    JsonView::with_paths(&sample.event)
+                } else {
+                    JsonView::exact(&sample.event)
+                },
                 result: ResultView::new(&sample.preview, None),
             })
             .collect(),

@@ -123,7 +123,7 @@ fn warning(warning: &crate::engine::warning::Warning) -> WarningView {
 fn records(preview: &Preview, trace: &Trace, before: Option<&Preview>) -> Vec<RecordView> {
     let earlier =
         before.map(|before| before.trace.as_ref().map_or(&[][..], |trace| trace.records.as_slice()));
-    let record = |(index, json): (usize, &Box<serde_json::value::RawValue>)| {
+    let record = |(index, json): (usize, &serde_json::value::RawValue)| {
         let traced = trace.records.get(index);
         RecordView {
             number: index + 1,
@@ -134,7 +134,7 @@ fn records(preview: &Preview, trace: &Trace, before: Option<&Preview>) -> Vec<Re
                 .unwrap_or_default(),
         }
     };
-    preview.records.iter().enumerate().map(record).collect()
+    preview.records.iter().map(AsRef::as_ref).enumerate().map(record).collect()
 }
 
 /// `earlier` is the same record of the event as received: none when nothing is compared, some of none when there was none.

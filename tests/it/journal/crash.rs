@@ -67,7 +67,11 @@ fn run_and_kill(directory: &Path, round: u64, told: &mut Told) {
     // A line that the kill cut off has no end and is not believed.
     while lines.read_line(&mut line).unwrap() > 0 && line.ends_with('\n') {
         let mut words = line.split_whitespace();
-        match (words.next(), words.next().and_then(|n| n.parse().ok()), words.next().and_then(|n| n.parse().ok())) {
+        match (
+            words.next(),
+            words.next().and_then(|n| n.parse().ok()),
+            words.next().and_then(|n| n.parse().ok()),
+        ) {
             (Some("stored"), Some(place), Some(number)) => {
                 assert_eq!(told.stored.insert(place, number), None, "place {place} was given twice");
             }
@@ -94,7 +98,11 @@ fn check(directory: &Path, told: &Told) {
         let (mut at, mut first, mut pending, mut numbers) = (Seq(0), None, 0, BTreeSet::new());
         let mut settled_until = None;
         while let Some(block) = journal.block_from(at).await.unwrap() {
-            assert!(first.is_none() || block.first == at, "events are missing between {at} and {}", block.first);
+            assert!(
+                first.is_none() || block.first == at,
+                "events are missing between {at} and {}",
+                block.first
+            );
             first.get_or_insert(block.first);
             for ((place, entry), found) in block.iter().zip(journal.ends(&block).await.unwrap()) {
                 let number = number_of(&entry.body);
@@ -118,7 +126,10 @@ fn check(directory: &Path, told: &Told) {
         assert_eq!(journal.settled_until(), settled_until.unwrap_or(journal.end()));
         let counts = journal.counts();
         assert_eq!((counts.accepted, counts.pending), (journal.end().0, pending));
-        assert_eq!(counts.accepted, counts.delivered + counts.filtered + counts.failed + counts.dead + counts.pending);
+        assert_eq!(
+            counts.accepted,
+            counts.delivered + counts.filtered + counts.failed + counts.dead + counts.pending
+        );
         // A repetition of anything answered is recognised.
         for (place, number) in told.stored.iter().rev().take(50) {
             let answer = journal.append(vec![event(*number)]).await.unwrap();

@@ -18,7 +18,13 @@ pub struct Subject {
 
 /// Small sizes, so that a few hundred events already span blocks and generations.
 pub fn small() -> Options {
-    Options { generation_events: 100, block_bytes: 400, disk_reserve: 0, cache_bytes: 4000, ..Options::default() }
+    Options {
+        generation_events: 100,
+        block_bytes: 400,
+        disk_reserve: 0,
+        cache_bytes: 4000,
+        ..Options::default()
+    }
 }
 
 impl Subject {
@@ -55,7 +61,8 @@ pub fn event(number: u64) -> NewEvent {
         dedup: DedupKey(u128::from(number) << 64 | 1),
         received_at: Millis(START + i64::try_from(number).unwrap()),
         refusal,
-        body: format!(r#"{{"type":"track","event":"Step {number}","userId":"user_{}"}}"#, number % 7).into_bytes(),
+        body: format!(r#"{{"type":"track","event":"Step {number}","userId":"user_{}"}}"#, number % 7)
+            .into_bytes(),
     }
 }
 
@@ -128,7 +135,8 @@ pub async fn all(journal: &dyn Journal) -> Vec<(Seq, NewEvent, Option<End>)> {
 /// Whether a directory holds something by this start of a name.
 pub fn named(directory: &Path, start: &str) -> Vec<String> {
     let names = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name());
-    let mut names: Vec<_> = names.filter_map(|name| name.into_string().ok()).filter(|n| n.starts_with(start)).collect();
+    let mut names: Vec<_> =
+        names.filter_map(|name| name.into_string().ok()).filter(|n| n.starts_with(start)).collect();
     names.sort();
     names
 }

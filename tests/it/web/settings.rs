@@ -1,0 +1,220 @@
+use super::{Browser, PASSWORD, field_value, text};
+use crate::support::app::TestApp;
+use tapline::settings::{Origin, Region};
+
+/// What must never come back.
+const CANARY: &str = "canary-4711-secret-abcd";
+const OTHER_CANARY: &str = "canary-0815-secret-wxyz";
+
+async fn app() -> TestApp {
+    TestApp::builder().variable("TAPLINE_ADMIN_PASSWORD", PASSWORD).start().await
+}
+
+/// The fields of the account form, with what the page said the revision is.
+async fn save(browser: &Browser<'_>, fields: &[(&str, &str)]) -> crate::support::http::Answer {
+    let page = browser.get("/settings").await;
+    let revision = field_value(page.text(), "revision").unwrap();
+    let mut all = vec![("revision", revision.as_str())];
+    all.extend(fields);
+    browser.post("/settings", &all).await
+}
+
+#[tokio::test]
+async fn saved_settings_are_in_force_at_once_and_survive_a_restart() {
+    let app = TestApp::builder().variable("TAPLINE_ADMIN_PASSWORD", PASSWORD).durable().start().await;
+    let browser = Browser::signed_in(&app).await;
+    let fields = [
+        ("account_id", "ABC-123-4XYZ"),
+        ("passcode", CANARY),
+        ("region", "in1"),
+        ("option.require_both_ids", "false"),
+    ];
+    let saved = save(&browser, &fields).await;
+    assert_eq!((saved.status, saved.header("location")), (303, Some("/settings?done=saved")));
+    let revision = app.app.rules.plan().revision().to_owned();
+    {
+        let live = app.app.settings.load();
+        assert_eq!(live.0.account_id.as_deref(), Some("ABC-123-4XYZ"));
+        assert_eq!((live.0.region, live.0.passcode.as_ref().unwrap().expose()), (Region::In1, CANARY));
+        assert_eq!(live.1["account_id"], Origin::Stored);
+    }
+    let option =
+        app.app.rules.plan().options().iter().find(|o| o.name == "require_both_ids").unwrap().value.clone();
+    assert_eq!(option, serde_json::Value::Bool(false), "the rules have been compiled anew");
+    assert!(text(&browser.get("/settings?done=saved").await).contains("Saved, and in force."));
+
+    let data = app.stop().await;
+    let again = TestApp::builder_in(data).durable().start().await;
+    assert_eq!(again.app.settings.load().0.region, Region::In1);
+    assert_eq!(again.app.rules.plan().revision(), revision);
+}
+
+#[tokio::test]
+async fn a_variable_wins_is_read_only_and_named_as_the_source() {
+    let app = TestApp::builder()
+        .variable("TAPLINE_ADMIN_PASSWORD", PASSWORD)
+        .variable("TAPLINE_ACCOUNT_ID", "FROM-VARIABLE")
+        .variable("TAPLINE_PASSCODE", CANARY)
+        .start()
+        .await;
+    let browser = Browser::signed_in(&app).await;
+    let page = browser.get("/settings").await;
+    let words = text(&page);
+    assert!(words.contains("FROM-VARIABLE Set by TAPLINE_ACCOUNT_ID , which wins"), "{words}");
+    assert!(words.contains("Set, ends …abcd. Set by TAPLINE_PASSCODE , which wins"), "{words}");
+    assert!(!page.text().contains("name=\"account_id\"") && !page.text().contains("name=\"passcode\""));
+    save(&browser, &[("account_id", "TYPED"), ("passcode", OTHER_CANARY), ("region", "sg1")]).await;
+    let live = app.app.settings.load();
+    assert_eq!(live.0.account_id.as_deref(), Some("FROM-VARIABLE"));
+    assert_eq!((live.0.region, live.0.passcode.as_ref().unwrap().expose()), (Region::Sg1, CANARY));
+    assert_eq!(live.1["account_id"], Origin::Environment("TAPLINE_ACCOUNT_ID"));
+}
+
+#[tokio::test]
+async fn secrets_go_in_and_never_come_out() {
+    let app = app().await;
+    let browser = Browser::signed_in(&app).await;
+    save(&browser, &[("passcode", CANARY), ("account_token", OTHER_CANARY)]).await;
+    app.clock.advance(3 * 24 * 60 * 60 * 1000);
+    let browser = Browser::signed_in(&app).await;
+    let words = text(&browser.get("/settings").await);
+    assert!(words.contains("Set 3 days ago by admin, ends …abcd. Leave it empty to keep it."), "{words}");
+    // Empty keeps, also beside other changes; problems and stale forms bring back everything but the secret.
+    save(&browser, &[("passcode", ""), ("region", "us1")]).await;
+    save(&browser, &[("passcode", OTHER_CANARY), ("account_id", "not an id!")]).await;
+    browser.post("/settings", &[("revision", "0"), ("passcode", OTHER_CANARY)]).await;
+    for path in ["/", "/events", "/preview", "/settings", "/settings?done=saved"] {
+        browser.get(path).await;
+    }
+    assert_eq!(app.app.settings.load().0.passcode.as_ref().unwrap().expose(), CANARY);
+    for secret in [CANARY, OTHER_CANARY, PASSWORD] {
+        assert!(!browser.seen().contains(secret), "a page holds {secret}");
+    }
+    save(&browser, &[("remove.passcode", "yes")]).await;
+    assert_eq!(app.app.settings.load().0.passcode, None);
+}
+
+#[tokio::test]
+async fn a_wrong_value_saves_nothing_and_what_was_typed_is_still_there() {
+    let app = app().await;
+    let browser = Browser::signed_in(&app).await;
+    let fields = [
+        ("account_id", "not an id!"),
+        ("clevertap_url", "nonsense"),
+        ("passcode", CANARY),
+        ("option.max_event_properties", "many"),
+    ];
+    let page = save(&browser, &fields).await;
+    assert_eq!(page.status, 422);
+    let words = text(&page);
+    for part in [
+        "Nothing was saved.",
+        "Account ID : An account ID has letters",
+        "Base URL : Expected an address",
+        "Expected a whole number.",
+    ] {
+        assert!(words.contains(part), "{part} in {words}");
+    }
+    assert_eq!(field_value(page.text(), "account_id").as_deref(), Some("not an id!"));
+    assert!(words.contains("The new one you typed is kept"), "{words}");
+    assert_eq!(app.app.settings.load().0.passcode, None);
+
+    let draft = field_value(page.text(), "draft").unwrap();
+    let corrected = [("revision", "0"), ("draft", draft.as_str()), ("account_id", "ABC"), ("passcode", "")];
+    assert_eq!(browser.post("/settings", &corrected).await.status, 303);
+    assert_eq!(
+        app.app.settings.load().0.passcode.as_ref().unwrap().expose(),
+        CANARY,
+        "it need not be typed twice"
+    );
+}
+
+#[tokio::test]
+async fn a_stale_form_shows_both_versions_and_loses_nothing() {
+    let app = app().await;
+    let (one, other) = (Browser::signed_in(&app).await, Browser::signed_in(&app).await);
+    let revision = field_value(one.get("/settings").await.text(), "revision").unwrap();
+    save(&other, &[("account_id", "THEIRS"), ("passcode", OTHER_CANARY)]).await;
+
+    let mine =
+        [("revision", revision.as_str()), ("account_id", "MINE"), ("passcode", CANARY), ("region", "eu1")];
+    let page = one.post("/settings", &mine).await;
+    assert_eq!(page.status, 409);
+    let words = text(&page);
+    assert!(words.contains("admin saved just now while you were editing."), "{words}");
+    assert!(words.contains("Account ID THEIRS MINE"), "{words}");
+    assert!(words.contains("Passcode ends …wxyz the new one you typed"), "{words}");
+    assert_eq!(app.app.settings.load().0.account_id.as_deref(), Some("THEIRS"), "nothing was overwritten");
+    assert_eq!(field_value(page.text(), "account_id").as_deref(), Some("MINE"), "nothing was lost");
+
+    let revision = field_value(page.text(), "revision").unwrap();
+    let draft = field_value(page.text(), "draft").unwrap();
+    let again = [("revision", revision.as_str()), ("draft", draft.as_str()), ("account_id", "MINE")];
+    assert_eq!(one.post("/settings", &again).await.status, 303);
+    let live = app.app.settings.load();
+    assert_eq!(
+        (live.0.account_id.as_deref(), live.0.passcode.as_ref().unwrap().expose()),
+        (Some("MINE"), CANARY)
+    );
+}
+
+#[tokio::test]
+async fn a_generated_write_key_is_shown_once_and_lets_senders_in_at_once() {
+    let app = TestApp::builder()
+        .variable("TAPLINE_ADMIN_PASSWORD", PASSWORD)
+        .variable("TAPLINE_WRITE_KEY", "")
+        .start()
+        .await;
+    let browser = Browser::signed_in(&app).await;
+    browser.get("/settings").await;
+    let made = browser.post("/settings/write-key", &[]).await;
+    let path = made.header("location").unwrap().split('#').next().unwrap().to_owned();
+    let key = app.app.settings.load().0.write_key.as_ref().unwrap().expose().to_owned();
+    assert_eq!(key.len(), 32);
+    assert!(browser.get(&path).await.text().contains(&key));
+    assert!(!browser.get(&path).await.text().contains(&key), "it is shown once");
+    let event = crate::support::http::Request::new("POST", "/v1/track").basic(&key);
+    let event = event.header("Content-Type", "application/json").body(r#"{"event":"a","userId":"user_1"}"#);
+    assert_eq!(app.send(&event).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_connection_test_says_what_is_missing_and_who_can_not_be_reached() {
+    let app = app().await;
+    let browser = Browser::signed_in(&app).await;
+    let missing = save(&browser, &[("action", "test"), ("account_id", "ABC")]).await;
+    assert_eq!(missing.status, 200);
+    assert!(text(&missing).contains("Not tested:"), "{}", text(&missing));
+    // Nobody listens on a port that was just given back.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let url = format!("http://127.0.0.1:{port}");
+    let fields =
+        [("action", "test"), ("account_id", "ABC"), ("passcode", CANARY), ("clevertap_url", url.as_str())];
+    let unreachable = save(&browser, &fields).await;
+    assert!(text(&unreachable).contains("can not be reached"), "{}", text(&unreachable));
+    assert_eq!(app.app.settings.load().0.account_id, None, "a test saves nothing");
+    assert_eq!(field_value(unreachable.text(), "clevertap_url"), Some(url));
+    assert!(!browser.seen().contains(CANARY));
+}
+
+#[tokio::test]
+async fn an_api_token_is_shown_once_and_refused_once_revoked() {
+    let app = app().await;
+    let browser = Browser::signed_in(&app).await;
+    browser.get("/settings").await;
+    let made = browser.post("/settings/tokens", &[("name", "<b>deploy</b>")]).await;
+    let path = made.header("location").unwrap().split('#').next().unwrap().to_owned();
+    let page = browser.get(&path).await;
+    let token = page.text().split("<code>").find(|code| code.starts_with("tap_")).unwrap();
+    let token = token.split('<').next().unwrap().to_owned();
+    assert!(!browser.get(&path).await.text().contains(&token), "it is shown once");
+    assert!(page.text().contains("&#60;b&#62;deploy"), "its name is only text");
+    let call = crate::api::call(r#"{"event":{}}"#).header("Authorization", &format!("Bearer {token}"));
+    assert_eq!(app.send(&call).await.status, 200);
+    assert!(text(&browser.get("/settings").await).contains("last used just now"));
+    let stored = app.app.store.list(tapline::journal::Table::ApiTokens).unwrap();
+    assert!(!String::from_utf8_lossy(&stored[0].1).contains(&token));
+    let id = field_value(browser.get("/settings").await.text(), "id").unwrap();
+    browser.post("/settings/tokens/revoke", &[("id", &id)]).await;
+    assert_eq!(app.send(&call).await.status, 401);
+}

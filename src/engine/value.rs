@@ -164,7 +164,9 @@ impl<T: Tracer> Run<'_, '_, T> {
                 (None, None) => return Value::Missing,
             }
         }
-        Value::Text(if template.trim { text.trim().into() } else { text.into() }, first)
+        let text = if template.trim { text.trim() } else { &text };
+        // Empty text is nothing, wherever it comes from.
+        if text.is_empty() { Value::Missing } else { Value::Text(text.into(), first) }
     }
 
     /// The text of a value: of text its content, of numbers and booleans what is written.

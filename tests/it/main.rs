@@ -21,10 +21,10 @@ mod pipeline;
 mod properties;
 /// The program as a process: starting, ending, exit codes.
 mod serve;
-/// What tests stand on.
-mod support;
 /// The stand-in for CleverTap.
 mod simulator;
+/// What tests stand on.
+mod support;
 /// Walls, homes, sizes, and the truth of READMEs.
 mod tidy;
 /// The console, as a browser sees it.

@@ -6,6 +6,7 @@
 pub mod condition;
 pub mod data;
 pub mod expression;
+pub mod layer;
 pub mod operator;
 pub mod option;
 pub mod pack;

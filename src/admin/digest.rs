@@ -11,7 +11,7 @@ use sha2::Digest as _;
 use subtle::ConstantTimeEq;
 
 /// A SHA-256.
-#[derive(Debug, Clone, Copy, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Digest([u8; 32]);
 

@@ -15,9 +15,8 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
     let plan = match args.rules.compile() {
         Ok(plan) => plan,
         Err(Failure::FoundProblems(problems)) => {
-            let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            write!(out, "{}", problems.render(colour))?;
-            return Err(Failure::FoundProblems(problems));
+            write!(out, "{}", problems.render(is_colourful()))?;
+            return Err(Failure::ShownProblems(problems.len()));
         }
         Err(other) => return Err(other),
     };
@@ -30,4 +29,9 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
         plan.revision()
     )?;
     Ok(())
+}
+
+/// Whether stdout takes colours: a terminal, and nobody has set `NO_COLOR`. Source: <https://no-color.org>.
+fn is_colourful() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

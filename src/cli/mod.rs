@@ -44,6 +44,9 @@ pub enum Failure {
     /// The rules hold problems.
     #[error("{0}")]
     FoundProblems(Diagnostics),
+    /// The rules hold problems, which have been shown already.
+    #[error("problems found: {0}")]
+    ShownProblems(usize),
     /// Something the verb needs is not to be had.
     #[error("{0}")]
     CouldNotRun(String),
@@ -79,7 +82,7 @@ pub fn run() -> ExitCode {
             let _ = out.flush();
             say(&failure.to_string());
             match failure {
-                Failure::FoundProblems(_) => ExitCode::from(1),
+                Failure::FoundProblems(_) | Failure::ShownProblems(_) => ExitCode::from(1),
                 Failure::CouldNotRun(_) | Failure::Io(_) => ExitCode::from(2),
             }
         }

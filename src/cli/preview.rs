@@ -49,8 +49,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
         let result = preview(&mut evaluator, event.as_bytes(), &context, args.trace);
         match args.format {
             Format::Json => {
-                serde_json::to_writer(&mut *out, &result)
-                    .map_err(|error| Failure::CouldNotRun(error.to_string()))?;
+                serde_json::to_writer(&mut *out, &result).map_err(std::io::Error::from)?;
                 out.write_all(b"\n")?;
             }
             Format::Human => human::write(out, &plan, &result)?,

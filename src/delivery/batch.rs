@@ -83,11 +83,6 @@ impl Batch {
         self.places.len()
     }
 
-    /// How many events.
-    pub(super) fn events(&self) -> usize {
-        self.jobs.len()
-    }
-
     /// How often the event that was sent most was sent.
     pub(super) fn attempt(&self) -> u32 {
         self.jobs.iter().map(|job| job.attempts).max().unwrap_or_default()

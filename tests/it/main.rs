@@ -3,8 +3,12 @@
 
 /// The REST API, as its callers see it.
 mod api;
+/// From the journal to CleverTap.
+mod delivery;
 /// What is said of rules that are wrong, as data.
 mod diagnostics;
+/// The program beside CleverTap's stand-in, from Segment's calls to CleverTap's records.
+mod end_to_end;
 /// Events and what they become, as data.
 mod golden;
 /// The tracking API over real connections.
@@ -15,8 +19,12 @@ mod journal;
 mod pipeline;
 /// What holds for every event, however odd.
 mod properties;
+/// The examples of rules/README.md.
+mod rules_page;
 /// The program as a process: starting, ending, exit codes.
 mod serve;
+/// The stand-in for CleverTap.
+mod simulator;
 /// What tests stand on.
 mod support;
 /// Walls, homes, sizes, and the truth of READMEs.

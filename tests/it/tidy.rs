@@ -86,10 +86,14 @@ fn rooms_import_only_what_the_architecture_allows() {
         if ["app", "lib"].contains(&room.as_str()) {
             continue;
         }
-        let (_, allowed) =
-            ARROWS.iter().find(|(name, _)| *name == room).unwrap_or_else(|| panic!("{file} is in no known room"));
+        let (_, allowed) = ARROWS
+            .iter()
+            .find(|(name, _)| *name == room)
+            .unwrap_or_else(|| panic!("{file} is in no known room"));
         let imported = code(&text).flat_map(|line| words_after(line, "crate::").collect::<Vec<_>>());
-        wrong.extend(imported.filter(|name| !allowed.contains(name)).map(|name| format!("{file} imports {name}")));
+        wrong.extend(
+            imported.filter(|name| !allowed.contains(name)).map(|name| format!("{file} imports {name}")),
+        );
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -146,10 +150,25 @@ fn files_are_small_and_begin_by_saying_what_they_are_for() {
 
 #[test]
 fn nothing_is_left_unfinished_or_silenced() {
-    let marks = ["todo!(", "unimplemented!(", "dbg!(", "#[ignore", "test.skip", "it.skip", ".only(", "allow(dead_code"];
+    let marks = [
+        "todo!(",
+        "unimplemented!(",
+        "dbg!(",
+        "#[ignore",
+        "test.skip",
+        "it.skip",
+        ".only(",
+        "allow(dead_code",
+    ];
     let mut wrong = Vec::new();
-    for (file, text) in ["src", "tests"].into_iter().flat_map(files).filter(|(file, _)| !file.ends_with("tidy.rs")) {
-        if !file.ends_with(".rs") && !file.ends_with(".js") && !file.ends_with(".mjs") && !file.ends_with(".ts") {
+    for (file, text) in
+        ["src", "tests"].into_iter().flat_map(files).filter(|(file, _)| !file.ends_with("tidy.rs"))
+    {
+        if !file.ends_with(".rs")
+            && !file.ends_with(".js")
+            && !file.ends_with(".mjs")
+            && !file.ends_with(".ts")
+        {
             continue;
         }
         let found = marks.iter().filter(|mark| code(&text).any(|line| line.contains(**mark)));
@@ -162,7 +181,8 @@ fn nothing_is_left_unfinished_or_silenced() {
 fn templates_escape_everything_and_hold_no_inline_script_or_style() {
     let mut wrong = Vec::new();
     for (file, text) in files("templates") {
-        for mark in ["|safe", "| safe", "<style", " style=\"", "javascript:", "hx-on", " onclick", " onload"] {
+        for mark in ["|safe", "| safe", "<style", " style=\"", "javascript:", "hx-on", " onclick", " onload"]
+        {
             if text.contains(mark) {
                 wrong.push(format!("{file} holds `{mark}`"));
             }
@@ -190,7 +210,9 @@ fn every_path_that_a_readme_names_exists() {
                 && !token.contains("://")
                 && token.chars().all(|c| c.is_ascii_alphanumeric() || "_-./".contains(c));
             let tops: BTreeSet<&str> = ["src", "tests", "rules", "templates", "static"].into();
-            let known = is_path && (tops.contains(token.split('/').next().unwrap()) || beside.join(token.split('/').next().unwrap()).is_dir());
+            let known = is_path
+                && (tops.contains(token.split('/').next().unwrap())
+                    || beside.join(token.split('/').next().unwrap()).is_dir());
             if known && !root().join(token).exists() && !beside.join(token).exists() {
                 wrong.push(format!("{readme} names `{token}`, which does not exist"));
             }

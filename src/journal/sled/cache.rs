@@ -84,7 +84,8 @@ mod tests {
         for first in [0, 4, 20] {
             cache.put(block(first, 2));
         }
-        for (at, expected) in [(0, Some(0)), (1, Some(0)), (2, None), (5, Some(4)), (6, None), (21, Some(20))] {
+        for (at, expected) in [(0, Some(0)), (1, Some(0)), (2, None), (5, Some(4)), (6, None), (21, Some(20))]
+        {
             assert_eq!(cache.holding(Seq(at)).map(|block| block.first.0), expected, "{at}");
         }
         cache.put(block(30, 4));

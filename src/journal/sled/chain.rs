@@ -187,6 +187,14 @@ impl Chain {
         Ok(Some(generation))
     }
 
+    /// Closes the older generations that were opened for reading.
+    pub(super) fn put_away(&self) {
+        let recent = std::mem::take(&mut *self.recent.lock().unwrap_or_else(PoisonError::into_inner));
+        for slot in recent {
+            slot.handle.lock().unwrap_or_else(PoisonError::into_inner).open = None;
+        }
+    }
+
     /// Takes the oldest generation out of the log and gives its disk space back. What still reads it can finish.
     pub(super) fn drop_oldest(&self, slot: &Slot) -> Result<(), JournalError> {
         {

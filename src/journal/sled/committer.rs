@@ -59,7 +59,8 @@ impl Intake {
         if events.is_empty() {
             return Ok(Vec::new());
         }
-        let closed = || AppendError::Broken(self.health.broken().unwrap_or_else(|| "it is closed".to_owned()));
+        let closed =
+            || AppendError::Broken(self.health.broken().unwrap_or_else(|| "it is closed".to_owned()));
         let bytes = events.iter().map(|event| event.body.len() + EVENT_OVERHEAD).sum();
         let (answer, answered) = oneshot::channel();
         match self.queue.push(Request { events, answer }, bytes) {
@@ -116,7 +117,9 @@ impl Committer {
                 None => None,
             };
             match refusal {
-                Some(refusal) => group.into_iter().for_each(|request| drop(request.answer.send(Err(copy(&refusal))))),
+                Some(refusal) => {
+                    group.into_iter().for_each(|request| drop(request.answer.send(Err(copy(&refusal)))))
+                }
                 None => self.commit(group),
             }
         }
@@ -161,7 +164,8 @@ impl Committer {
 
     fn close_full_block(&mut self, group: &mut Group) -> Result<(), JournalError> {
         let reached = self.rotation.boundary() == Some(group.draft.end());
-        let is_full = group.draft.raw_bytes() >= self.options.block_bytes || group.draft.len() >= BLOCK_EVENTS;
+        let is_full =
+            group.draft.raw_bytes() >= self.options.block_bytes || group.draft.len() >= BLOCK_EVENTS;
         if reached || is_full { self.close_block(group) } else { Ok(()) }
     }
 
@@ -188,7 +192,9 @@ impl Committer {
     }
 
     fn sync(&self) -> Result<(), JournalError> {
-        self.active.commit().map_err(|error| JournalError::Storage(format!("events could not be synced: {error}")))
+        self.active
+            .commit()
+            .map_err(|error| JournalError::Storage(format!("events could not be synced: {error}")))
     }
 
     fn publish(&mut self, group: Group) {

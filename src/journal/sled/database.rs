@@ -1,6 +1,6 @@
 //! One sled database: opened with care, and synced for real.
 //!
-//! sled 0.34.7 says "fsync" and calls `sync_file_range`, so after a power loss what [`sled::Db::flush`] answered may be
+//! sled 0.34.7 says "fsync" and calls `sync_file_range`, so after a power loss what `sled::Db::flush` answered may be
 //! gone; and any log message over a quarter of the segment size becomes a file that nobody syncs and nobody removes,
 //! after whose loss sled panics on opening (read in its source and measured, 2026-11).
 //! The cure is here, for every database of the journal: segments of 4 MiB, values far below a quarter of that,
@@ -52,7 +52,8 @@ impl Database {
         remove_half_snapshots(directory).map_err(|error| fail("can not be tidied", &error))?;
         let db = match open_sled(directory) {
             Err(sled::Error::Corruption { .. }) => {
-                let moved = set_snapshots_aside(directory).map_err(|error| fail("can not be tidied", &error))?;
+                let moved =
+                    set_snapshots_aside(directory).map_err(|error| fail("can not be tidied", &error))?;
                 tracing::warn!(directory = %directory.display(), moved, "damaged snapshot set aside, reading the log");
                 open_sled(directory)
             }
@@ -62,17 +63,26 @@ impl Database {
         let file = File::open(directory.join("db")).map_err(|error| fail("can not be opened", &error))?;
         let database = Self { db, directory: directory.to_owned(), file, on_sync };
         // Not only when it is new: whoever made it may have been killed before this.
-        database.commit().and_then(|()| database.sync_names()).map_err(|error| fail("can not be synced", &error))?;
+        database
+            .commit()
+            .and_then(|()| database.sync_names())
+            .map_err(|error| fail("can not be synced", &error))?;
         Ok(database)
     }
 
     /// Makes everything written so far durable.
     pub(super) fn commit(&self) -> io::Result<()> {
-        self.db.flush().map_err(io::Error::from)?;
+        self.db.flush().map_err(|error| self.give_up(error.into()))?;
         if let Some(hook) = &self.on_sync {
             hook.call(&self.directory)?;
         }
-        self.file.sync_data()
+        self.file.sync_data().map_err(|error| self.give_up(error))
+    }
+
+    // sled syncs once more when its last handle goes, and panics when that fails; so one handle never goes.
+    fn give_up(&self, error: io::Error) -> io::Error {
+        std::mem::forget(self.db.clone());
+        error
     }
 
     /// Bytes of the log on the disk.
@@ -123,8 +133,9 @@ fn open_sled(directory: &Path) -> Result<sled::Db, sled::Error> {
             .flush_every_ms(None)
             .mode(sled::Mode::LowSpace);
         // On some damage sled asserts instead of answering.
-        let opened = catch_unwind(AssertUnwindSafe(|| config.open()))
-            .unwrap_or_else(|_| Err(sled::Error::ReportableBug("sled gave up while reading its log".to_owned())));
+        let opened = catch_unwind(AssertUnwindSafe(|| config.open())).unwrap_or_else(|_| {
+            Err(sled::Error::ReportableBug("sled gave up while reading its log".to_owned()))
+        });
         match opened {
             // The data directory is locked as a whole, so who holds this one is a closing handle of this process.
             Err(sled::Error::Io(error)) if is_locked(directory) && started.elapsed() < LET_GO => {
@@ -147,7 +158,9 @@ fn check_segment_size(directory: &Path) -> Result<(), JournalError> {
     let Ok(bytes) = fs::read(&path) else { return Ok(()) };
     // The file ends in a checksum that is no text.
     let text = String::from_utf8_lossy(&bytes);
-    let Some(found) = text.lines().find_map(|line| line.strip_prefix("segment_size: ")) else { return Ok(()) };
+    let Some(found) = text.lines().find_map(|line| line.strip_prefix("segment_size: ")) else {
+        return Ok(());
+    };
     if found == SEGMENT.to_string() {
         return Ok(());
     }
@@ -221,7 +234,8 @@ mod tests {
 
         assert_eq!(count(&Database::open(directory.path(), None).unwrap()), 500);
         let kept = fs::read_dir(directory.path()).unwrap().flatten();
-        let kept: Vec<_> = kept.filter(|e| e.file_name().to_string_lossy().starts_with("damaged-0-snap.")).collect();
+        let kept: Vec<_> =
+            kept.filter(|e| e.file_name().to_string_lossy().starts_with("damaged-0-snap.")).collect();
         assert_eq!(fs::read(kept[0].path()).unwrap(), bytes);
         assert!(!directory.path().join("snap.00.generating").exists());
     }

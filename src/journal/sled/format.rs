@@ -10,6 +10,7 @@
 use crate::clock::Millis;
 use crate::journal::{Block, DedupKey, Entry, JournalError, NewEvent, Refusal, Seq};
 use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// The version this code writes, and the only one so far.
@@ -89,17 +90,23 @@ impl Draft {
 
     /// The bytes to store, and the block as a reader will see it.
     pub(super) fn finish(mut self, encoder: &mut Encoder) -> Result<(Vec<u8>, Block), JournalError> {
-        let storage = |error: &dyn std::fmt::Display| JournalError::Storage(format!("a block can not be packed: {error}"));
+        let storage = |error: &dyn std::fmt::Display| {
+            JournalError::Storage(format!("a block can not be packed: {error}"))
+        };
         if !self.refusals.is_empty() {
-            self.payload = postcard::to_extend(&self.refusals, self.payload).map_err(|error| storage(&error))?;
+            self.payload =
+                postcard::to_extend(&self.refusals, self.payload).map_err(|error| storage(&error))?;
         }
         if self.payload.len() > MAX_RAW {
             return Err(storage(&format!("it has {} bytes, the most is {MAX_RAW}", self.payload.len())));
         }
         let index = postcard::to_stdvec(&self.rows).map_err(|error| storage(&error))?;
         let packed = encoder.compressor.compress(&self.payload).map_err(|error| storage(&error))?;
-        let (codec, stored) =
-            if packed.len() < self.payload.len() { (CODEC_ZSTD, &packed) } else { (CODEC_RAW, &self.payload) };
+        let (codec, stored) = if packed.len() < self.payload.len() {
+            (CODEC_ZSTD, &packed)
+        } else {
+            (CODEC_RAW, &self.payload)
+        };
         let lengths = [self.rows.len(), index.len(), self.payload.len(), stored.len()];
         let mut bytes = Vec::with_capacity(HEADER + index.len() + stored.len());
         bytes.extend_from_slice(&[VERSION, codec]);
@@ -151,7 +158,9 @@ impl<'a> Stored<'a> {
         let key = header.number();
         let [count, index_length, raw_length, stored_length] =
             [(); 4].map(|()| usize::try_from(header.number()).unwrap_or(usize::MAX));
-        if checksum(first, bytes).map(u64::to_le_bytes).as_ref().map(<[u8; 8]>::as_slice) != bytes.get(CHECKSUM) {
+        if checksum(first, bytes).map(u64::to_le_bytes).as_ref().map(<[u8; 8]>::as_slice)
+            != bytes.get(CHECKSUM)
+        {
             return Err(damaged(first, "the checksum does not match".to_owned()));
         }
         if key != UNSEALED {
@@ -160,12 +169,13 @@ impl<'a> Stored<'a> {
             )));
         }
         let body = bytes.get(HEADER..).unwrap_or_default();
-        let (index, stored) = body.split_at_checked(index_length).ok_or_else(|| cut_short(first, bytes.len()))?;
+        let (index, stored) =
+            body.split_at_checked(index_length).ok_or_else(|| cut_short(first, bytes.len()))?;
         if stored.len() != stored_length {
             return Err(cut_short(first, bytes.len()));
         }
-        let rows: Vec<Row> =
-            postcard::from_bytes(index).map_err(|error| damaged(first, format!("unreadable index: {error}")))?;
+        let rows: Vec<Row> = postcard::from_bytes(index)
+            .map_err(|error| damaged(first, format!("unreadable index: {error}")))?;
         if rows.len() != count || count == 0 {
             return Err(damaged(first, format!("{count} events announced, {} found", rows.len())));
         }
@@ -184,9 +194,9 @@ impl<'a> Stored<'a> {
 
     /// The events as the window of known ones needs them, the last first.
     pub(super) fn known_backwards(&self) -> impl Iterator<Item = (Seq, DedupKey, Millis)> {
-        let places = (self.first.0..).zip(&self.rows).collect::<Vec<_>>();
-        places.into_iter().rev().map(|(at, row)| {
-            (Seq(at), DedupKey(u128::from_be_bytes(row.key)), Millis(row.received_at))
+        self.rows.iter().enumerate().rev().map(|(index, row)| {
+            let at = Seq(self.first.0.saturating_add(index as u64));
+            (at, DedupKey(u128::from_be_bytes(row.key)), Millis(row.received_at))
         })
     }
 
@@ -198,7 +208,10 @@ impl<'a> Stored<'a> {
         for row in &self.rows {
             let end = usize::try_from(row.length).ok().and_then(|length| at.checked_add(length));
             let end = end.filter(|end| *end <= payload.len()).ok_or_else(|| {
-                damaged(self.first, format!("the bodies end after {} bytes, before their last event", payload.len()))
+                damaged(
+                    self.first,
+                    format!("the bodies end after {} bytes, before their last event", payload.len()),
+                )
             })?;
             let body = payload.slice(at..end);
             entries.push(Entry { received_at: Millis(row.received_at), refusal: None, body });
@@ -210,8 +223,9 @@ impl<'a> Stored<'a> {
                 .map_err(|error| damaged(self.first, format!("unreadable refusals: {error}")))?;
             for (index, refusal) in refusals {
                 let entry = usize::try_from(index).ok().and_then(|index| entries.get_mut(index));
-                let entry =
-                    entry.ok_or_else(|| damaged(self.first, format!("a refusal of event {index}, which is not there")))?;
+                let entry = entry.ok_or_else(|| {
+                    damaged(self.first, format!("a refusal of event {index}, which is not there"))
+                })?;
                 entry.refusal = Some(refusal);
             }
         }
@@ -220,20 +234,40 @@ impl<'a> Stored<'a> {
 
     fn payload(&self) -> Result<bytes::Bytes, JournalError> {
         if self.raw_length > MAX_RAW {
-            return Err(damaged(self.first, format!("{} bytes announced, the most is {MAX_RAW}", self.raw_length)));
+            return Err(damaged(
+                self.first,
+                format!("{} bytes announced, the most is {MAX_RAW}", self.raw_length),
+            ));
         }
         let payload = match self.codec {
             CODEC_RAW => self.stored.to_vec(),
-            CODEC_ZSTD => zstd::bulk::decompress(self.stored, self.raw_length)
+            CODEC_ZSTD => decompress(self.stored, self.raw_length)
                 .map_err(|error| damaged(self.first, format!("the payload can not be unpacked: {error}")))?,
             other => return Err(damaged(self.first, format!("unknown codec `{other}`"))),
         };
         if payload.len() != self.raw_length {
             let found = payload.len();
-            return Err(damaged(self.first, format!("{} bytes announced, {found} unpacked", self.raw_length)));
+            return Err(damaged(
+                self.first,
+                format!("{} bytes announced, {found} unpacked", self.raw_length),
+            ));
         }
         Ok(payload.into())
     }
+}
+
+// Making a decompressor costs more than unpacking a small block, so every thread keeps one.
+fn decompress(packed: &[u8], most: usize) -> std::io::Result<Vec<u8>> {
+    thread_local! {
+        static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
+    }
+    DECOMPRESSOR.with_borrow_mut(|kept| {
+        let decompressor = match kept {
+            Some(decompressor) => decompressor,
+            None => kept.insert(zstd::bulk::Decompressor::new()?),
+        };
+        decompressor.decompress(packed, most)
+    })
 }
 
 /// The rest of a header. Its length was checked; past its end it reads zeros.
@@ -297,8 +331,12 @@ mod tests {
             assert_eq!(read.end(), Seq(41 + count as u64));
             assert_eq!(read.newest(), events.last().unwrap().received_at);
             let keys: Vec<_> = read.known_backwards().collect();
-            let expected: Vec<_> =
-                events.iter().enumerate().rev().map(|(i, e)| (Seq(41 + i as u64), e.dedup, e.received_at)).collect();
+            let expected: Vec<_> = events
+                .iter()
+                .enumerate()
+                .rev()
+                .map(|(i, e)| (Seq(41 + i as u64), e.dedup, e.received_at))
+                .collect();
             assert_eq!(keys, expected);
         }
     }

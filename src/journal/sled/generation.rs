@@ -12,6 +12,7 @@ use super::format::Stored;
 use super::options::SyncHook;
 use crate::clock::Millis;
 use crate::journal::{Block, DedupKey, JournalError, Seq};
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 /// Bytes of a chunk at most. What was tested under power loss was 32 KB a value.
@@ -24,10 +25,10 @@ pub(super) struct Generation {
     database: Database,
 }
 
-/// The bytes of one block.
+/// The chunks of one block.
 struct Found {
     first: Seq,
-    bytes: Vec<u8>,
+    chunks: Vec<sled::IVec>,
 }
 
 impl Generation {
@@ -94,7 +95,8 @@ impl Generation {
     pub(super) fn tip(&self) -> Result<Option<(Seq, Millis)>, JournalError> {
         let Some(first) = self.first_of_block_at_or_before(Seq(u64::MAX))? else { return Ok(None) };
         let found = self.read(first)?;
-        let stored = Stored::parse(found.first, &found.bytes)?;
+        let bytes = join(&found.chunks);
+        let stored = Stored::parse(found.first, &bytes)?;
         Ok(Some((stored.end(), stored.newest())))
     }
 
@@ -111,12 +113,14 @@ impl Generation {
             if number > 0 {
                 continue;
             }
-            let bytes: Vec<u8> = chunks.drain(..).rev().flat_map(|chunk| chunk.to_vec()).collect();
+            chunks.reverse();
+            let bytes = join(&chunks);
             for (at, key, received_at) in Stored::parse(first, &bytes)?.known_backwards() {
                 if !take(at, key, received_at) {
                     return Ok(false);
                 }
             }
+            chunks.clear();
         }
         Ok(true)
     }
@@ -125,7 +129,8 @@ impl Generation {
     pub(super) fn sweep_unfinished(&self) -> Result<(), JournalError> {
         while let Some(entry) = self.database.db.iter().next_back() {
             let first = place(self.first, entry)?;
-            let head = self.database.db.contains_key(key(first, 0)).map_err(|error| unreadable(first, error))?;
+            let head =
+                self.database.db.contains_key(key(first, 0)).map_err(|error| unreadable(first, error))?;
             if head {
                 break;
             }
@@ -144,7 +149,7 @@ impl Generation {
     }
 
     fn read(&self, first: Seq) -> Result<Found, JournalError> {
-        let mut bytes = Vec::new();
+        let mut chunks = Vec::new();
         for (expected, entry) in self.database.db.range(key(first, 0)..=key(first, u16::MAX)).enumerate() {
             let (key, chunk) = entry.map_err(|error| unreadable(first, error))?;
             let (_, number) = parse_key(first, &key)?;
@@ -152,15 +157,23 @@ impl Generation {
                 let what = format!("chunk {expected} of the block is missing");
                 return Err(JournalError::Damaged { at: first, what });
             }
-            bytes.extend_from_slice(&chunk);
+            chunks.push(chunk);
         }
-        Ok(Found { first, bytes })
+        Ok(Found { first, chunks })
     }
 }
 
 impl Found {
     fn unpack(&self) -> Result<Block, JournalError> {
-        Stored::parse(self.first, &self.bytes)?.unpack()
+        Stored::parse(self.first, &join(&self.chunks))?.unpack()
+    }
+}
+
+// Most blocks have one chunk, which needs no copy.
+fn join(chunks: &[sled::IVec]) -> Cow<'_, [u8]> {
+    match chunks {
+        [one] => Cow::Borrowed(one),
+        several => Cow::Owned(several.concat()),
     }
 }
 
@@ -173,7 +186,8 @@ fn key(first: Seq, chunk: u16) -> [u8; 10] {
 }
 
 fn parse_key(near: Seq, key: &[u8]) -> Result<(Seq, u16), JournalError> {
-    let parts = key.split_first_chunk::<8>().and_then(|(place, number)| Some((place, number.first_chunk::<2>()?)));
+    let parts =
+        key.split_first_chunk::<8>().and_then(|(place, number)| Some((place, number.first_chunk::<2>()?)));
     let (place, number) = parts.filter(|_| key.len() == 10).ok_or_else(|| JournalError::Damaged {
         at: near,
         what: format!("a key of {} bytes where a block was expected", key.len()),
@@ -254,10 +268,21 @@ mod tests {
         }
         assert_eq!(generation.tip().unwrap(), Some((Seq(next), Millis(next as i64 - 1))));
         let mut known = Vec::new();
-        assert!(generation.known_backwards(|at, _, _| { known.push(at.0); true }).unwrap());
+        assert!(
+            generation
+                .known_backwards(|at, _, _| {
+                    known.push(at.0);
+                    true
+                })
+                .unwrap()
+        );
         assert_eq!(known, (10..next).rev().collect::<Vec<_>>());
         let blobs = Generation::directory(under.path(), Seq(0)).join("blobs");
-        assert_eq!(std::fs::read_dir(blobs).unwrap().count(), 0, "sled stored something where nothing is synced");
+        assert_eq!(
+            std::fs::read_dir(blobs).unwrap().count(),
+            0,
+            "sled stored something where nothing is synced"
+        );
     }
 
     #[test]

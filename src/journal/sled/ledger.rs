@@ -8,6 +8,7 @@
 use super::main_database::{Changes, MainDatabase, Standing};
 use super::page::{EVENTS, Page, locate};
 use crate::journal::{End, JournalError, Seq, State};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Pages kept in memory; more are read again when they are needed.
@@ -117,10 +118,14 @@ impl Ledger {
         }
     }
 
-    fn bring(&mut self, proposal: &mut Proposal, main: &MainDatabase, number: u64) -> Result<(), JournalError> {
-        if !proposal.pages.contains_key(&number) {
-            let page = self.pages.get(&number).map_or_else(|| main.page(number), |page| Ok(page.clone()))?;
-            proposal.pages.insert(number, page);
+    fn bring(
+        &mut self,
+        proposal: &mut Proposal,
+        main: &MainDatabase,
+        number: u64,
+    ) -> Result<(), JournalError> {
+        if let Entry::Vacant(place) = proposal.pages.entry(number) {
+            place.insert(self.pages.get(&number).map_or_else(|| main.page(number), |page| Ok(page.clone()))?);
         }
         Ok(())
     }

@@ -71,7 +71,8 @@ impl Changes {
 
     pub(super) fn put_upload(&mut self, mut note: UploadNote) -> Result<(), JournalError> {
         if note.answer.len() > ANSWER_MOST {
-            note.answer.truncate(note.answer.floor_char_boundary(ANSWER_MOST));
+            let boundary = (0..=ANSWER_MOST).rev().find(|at| note.answer.is_char_boundary(*at));
+            note.answer.truncate(boundary.unwrap_or_default());
         }
         let bytes = postcard::to_extend(&note, vec![VERSION]).map_err(|error| unpackable(&error))?;
         self.batch.insert(upload_key(note.id).as_slice(), bytes);
@@ -99,12 +100,20 @@ impl MainDatabase {
     ) -> Result<Self, JournalError> {
         let database = Database::open(directory, on_sync)?;
         let open = |table: Table| Ok((table, database.db.open_tree(format!("table:{}", table.name()))?));
-        let tables = Table::ALL.into_iter().map(open).collect::<Result<Vec<_>, sled::Error>>().map_err(unreadable)?;
+        let tables =
+            Table::ALL.into_iter().map(open).collect::<Result<Vec<_>, sled::Error>>().map_err(unreadable)?;
         let standing = match database.db.get(STANDING).map_err(unreadable)? {
             Some(bytes) => parse_versioned("the standing", &bytes)?,
             None => Standing { uploads_below: 1, ..Standing::default() },
         };
-        Ok(Self { database, tables, writer: Mutex::new(()), standing: RwLock::new(standing), log_end, health })
+        Ok(Self {
+            database,
+            tables,
+            writer: Mutex::new(()),
+            standing: RwLock::new(standing),
+            log_end,
+            health,
+        })
     }
 
     /// The standing as of the last durable write.
@@ -113,7 +122,11 @@ impl MainDatabase {
     }
 
     /// Writes `changes` and the standing as `revise` leaves it, durably and together.
-    pub(super) fn write(&self, changes: Changes, revise: impl FnOnce(&mut Standing)) -> Result<Standing, JournalError> {
+    pub(super) fn write(
+        &self,
+        changes: Changes,
+        revise: impl FnOnce(&mut Standing),
+    ) -> Result<Standing, JournalError> {
         let _one_writer = self.one_writer();
         let mut revised = self.standing();
         revise(&mut revised);
@@ -224,19 +237,27 @@ impl MainDatabase {
 
     fn commit(&self, tree: &sled::Tree, batch: sled::Batch) -> Result<(), JournalError> {
         self.health.check().map_err(JournalError::Storage)?;
-        let written = tree.apply_batch(batch).map_err(std::io::Error::from).and_then(|()| self.database.commit());
-        written.map_err(|error| JournalError::Storage(self.health.give_up(&format!("the main database: {error}"))))
+        let written =
+            tree.apply_batch(batch).map_err(std::io::Error::from).and_then(|()| self.database.commit());
+        written.map_err(|error| {
+            JournalError::Storage(self.health.give_up(&format!("the main database: {error}")))
+        })
     }
 }
 
 /// Checks what is to go into a small table: what is too large for the log would be stored where nothing is synced.
 pub(super) fn check_size(table: Table, key: &[u8], value: Option<&[u8]>) -> Result<(), JournalError> {
     let refuse = |what: &str, length: usize, most: usize| {
-        Err(JournalError::Storage(format!("a {what} for the table `{}` has {length} bytes, the most is {most}", table.name())))
+        Err(JournalError::Storage(format!(
+            "a {what} for the table `{}` has {length} bytes, the most is {most}",
+            table.name()
+        )))
     };
     match value {
         _ if key.len() > KEY_MOST => refuse("key", key.len(), KEY_MOST),
-        Some(value) if value.len() > VALUE_MOST - KEY_MOST => refuse("value", value.len(), VALUE_MOST - KEY_MOST),
+        Some(value) if value.len() > VALUE_MOST - KEY_MOST => {
+            refuse("value", value.len(), VALUE_MOST - KEY_MOST)
+        }
         _ => Ok(()),
     }
 }

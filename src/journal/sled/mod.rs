@@ -5,7 +5,7 @@
 //! back at once; sled's own collection of what was deleted does not keep up (measured 2026-11).
 //! Two threads write: the committer events, the settler ends. Everything else reads.
 //!
-//! It deliberately trusts sled with nothing that it does not keep: see [`database`] for syncing, [`format`] for checksums.
+//! It deliberately trusts sled with nothing that it does not keep: see [`database`] for syncing, [`mod@format`] for checksums.
 //!
 //! First thing to know: events are durable before their ends can be, so after a crash no end refers to a lost event.
 
@@ -41,11 +41,11 @@ use self::main_database::MainDatabase;
 use self::page::{Page, locate};
 use self::settler::Settler;
 use super::{
-    AppendError, Appended, Block, Counts, End, Journal, JournalError, NewEvent, Seq, Settling, UploadId, UploadNote,
+    AppendError, Appended, Block, Counts, End, Journal, JournalError, NewEvent, Seq, Settling, UploadId,
+    UploadNote,
 };
 use crate::clock::Millis;
 use async_trait::async_trait;
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -105,7 +105,8 @@ impl SledJournal {
 
     /// Bytes that all databases take on the disk.
     pub fn bytes(&self) -> u64 {
-        self.parts.chain.newest().map_or(0, |active| self.parts.chain.bytes(&active)) + self.parts.main.bytes()
+        self.parts.chain.newest().map_or(0, |active| self.parts.chain.bytes(&active))
+            + self.parts.main.bytes()
     }
 }
 
@@ -132,14 +133,15 @@ impl Parts {
     }
 
     fn ends(&self, first: Seq, count: u64) -> Result<Vec<Option<End>>, JournalError> {
-        let mut pages: BTreeMap<u64, Page> = BTreeMap::new();
+        let mut page: Option<(u64, Page)> = None;
         let mut ends = Vec::new();
         for at in (first.0..first.0.saturating_add(count)).map(Seq) {
             let (number, index) = locate(at);
-            if !pages.contains_key(&number) {
-                pages.insert(number, self.main.page(number)?);
-            }
-            ends.push(pages.get(&number).and_then(|page| page.end(index)));
+            let (_, page) = match page.take_if(|(known, _)| *known == number) {
+                Some(same) => page.insert(same),
+                None => page.insert((number, self.main.page(number)?)),
+            };
+            ends.push(page.end(index));
         }
         Ok(ends)
     }
@@ -148,8 +150,14 @@ impl Parts {
         let _one_at_a_time = self.sweeping.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(active) = self.chain.newest() else { return Ok(Swept::default()) };
         let settled_until = self.settled_until();
-        retention::Sweep { chain: &self.chain, main: &self.main, cache: &self.cache, settled_until, active: &active }
-            .run(retention, now)
+        retention::Sweep {
+            chain: &self.chain,
+            main: &self.main,
+            cache: &self.cache,
+            settled_until,
+            active: &active,
+        }
+        .run(retention, now)
     }
 }
 

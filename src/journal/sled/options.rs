@@ -51,7 +51,9 @@ impl Default for Options {
 /// Called with the directory of the database before each of its syncs, on the thread that syncs. An error counts as the
 /// disk's own, and taking long as a slow disk: this is how tests break and hold the disk.
 #[derive(Clone)]
-pub struct SyncHook(Arc<dyn Fn(&Path) -> io::Result<()> + Send + Sync>);
+pub struct SyncHook(Arc<Call>);
+
+type Call = dyn Fn(&Path) -> io::Result<()> + Send + Sync;
 
 impl SyncHook {
     /// A hook that calls `call`.

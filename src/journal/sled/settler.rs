@@ -50,7 +50,9 @@ impl Settler {
         log_end: Arc<AtomicU64>,
     ) -> Result<Self, JournalError> {
         let next = main.standing().uploads_below;
-        main.write(Changes::default(), |standing| standing.uploads_below = next.saturating_add(UPLOADS_AHEAD))?;
+        main.write(Changes::default(), |standing| {
+            standing.uploads_below = next.saturating_add(UPLOADS_AHEAD)
+        })?;
         Ok(Self {
             queue: Queue::new(2 * GROUP + 1),
             permits: tokio::sync::Semaphore::new(2 * GROUP),

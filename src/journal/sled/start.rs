@@ -25,7 +25,10 @@ use tokio::sync::watch;
 /// Lost events whose ends are written at once.
 const LOST_AT_ONCE: usize = 10_000;
 
-pub(super) fn open(directory: &Path, options: Options) -> Result<(Arc<SledJournal>, Arc<SledStore>), JournalError> {
+pub(super) fn open(
+    directory: &Path,
+    options: Options,
+) -> Result<(Arc<SledJournal>, Arc<SledStore>), JournalError> {
     let lock = Arc::new(DirectoryLock::acquire(directory)?);
     let health = Arc::new(Health::default());
     let log_end = Arc::new(AtomicU64::new(0));
@@ -102,7 +105,12 @@ fn spawn(
 
 // Events that damage took out of the log after they were accepted can not be delivered any more. They get an end that says
 // so, because each event has one, and because nothing would ever count as settled otherwise.
-fn end_lost_events(ledger: &mut Ledger, main: &MainDatabase, from: Seq, until: Seq) -> Result<(), JournalError> {
+fn end_lost_events(
+    ledger: &mut Ledger,
+    main: &MainDatabase,
+    from: Seq,
+    until: Seq,
+) -> Result<(), JournalError> {
     if from >= until {
         return Ok(());
     }
@@ -110,7 +118,9 @@ fn end_lost_events(ledger: &mut Ledger, main: &MainDatabase, from: Seq, until: S
     let end = End {
         state: State::Dead,
         code: Some("lost_to_damage".to_owned()),
-        message: Some("the stored log was damaged and this event can not be read any more; send it again".to_owned()),
+        message: Some(
+            "the stored log was damaged and this event can not be read any more; send it again".to_owned(),
+        ),
         upload: None,
         revision: String::new(),
     };
@@ -145,5 +155,7 @@ fn rebuild_window(chain: &Arc<Chain>, policy: WindowPolicy) -> Result<Window, Jo
             Err(error) => return Err(error),
         }
     }
+    // What was read for the window need not stay in memory.
+    chain.put_away();
     Ok(window)
 }

@@ -1,7 +1,7 @@
 //! Events: name, properties, and the items of a charge.
 
 use super::Refusal;
-use super::text::{VALUE_BYTES, key_fits, scalar_fits};
+use super::text::{property_key_fits, scalar_fits};
 use serde_json::{Map, Value};
 
 /// System events nobody may raise: CleverTap's page (first lines) and the list of its Android SDK (last lines).
@@ -32,6 +32,9 @@ const RESTRICTED: [&str; 24] = [
     "SCCampaignOptOut",
 ];
 
+/// Characters of an event name (CleverTap's Android SDK cuts there).
+const NAME_CHARS: usize = 512;
+
 /// Items of a charge (CleverTap's platform page; its SDKs warn above 50 already).
 const ITEMS: usize = 256;
 
@@ -47,7 +50,7 @@ pub(super) fn check(fields: &Map<String, Value>, properties: usize) -> Result<()
         return Err(Refusal::new(513, "Event Name is incorrect. ErrorCode: 513 - Restricted event name. "));
     }
     // Which code too long a name earns is assumed.
-    if name.len() > VALUE_BYTES {
+    if name.chars().count() > NAME_CHARS {
         return Err(structure());
     }
     let Some(Value::Object(data)) = fields.get("evtData") else { return Err(structure()) };
@@ -55,7 +58,8 @@ pub(super) fn check(fields: &Map<String, Value>, properties: usize) -> Result<()
         return Err(Refusal::new(522, "Event properties limit exceeded. "));
     }
     let fits = |(key, value): (&String, &Value)| {
-        key_fits(key) && (scalar_fits(value) || name == "Charged" && key == "Items" && items_fit(value))
+        property_key_fits(key)
+            && (scalar_fits(value) || name == "Charged" && key == "Items" && items_fit(value))
     };
     if data.iter().all(fits) { Ok(()) } else { Err(structure()) }
 }
@@ -67,7 +71,7 @@ fn structure() -> Refusal {
 fn items_fit(value: &Value) -> bool {
     let flat = |item: &Value| {
         item.as_object()
-            .is_some_and(|item| item.iter().all(|(key, value)| key_fits(key) && scalar_fits(value)))
+            .is_some_and(|item| item.iter().all(|(key, value)| property_key_fits(key) && scalar_fits(value)))
     };
     value.as_array().is_some_and(|items| items.len() <= ITEMS && items.iter().all(flat))
 }

@@ -1,7 +1,7 @@
 //! Profiles: standard fields in the order CleverTap checks them, then what the others may hold.
 
 use super::Refusal;
-use super::text::{key_fits, list_fits, scalar_fits};
+use super::text::{attribute_key_fits, list_fits, scalar_fits};
 use serde_json::{Map, Value};
 
 /// A standard field, what is said of a bad one, and what a good one is.
@@ -47,7 +47,7 @@ pub(super) fn check(fields: &Map<String, Value>) -> Result<(), Refusal> {
     if data.keys().filter(|key| !is_standard(key)).count() > CUSTOM_KEYS {
         return Err(structure("Profile attributes limit exceeded."));
     }
-    let fits = |(key, value): (&String, &Value)| key_fits(key) && value_fits(key, value);
+    let fits = |(key, value): (&String, &Value)| attribute_key_fits(key) && value_fits(key, value);
     if data.iter().all(fits) { Ok(()) } else { Err(structure("Invalid profile attribute.")) }
 }
 

@@ -2,16 +2,20 @@
 
 use serde_json::Value;
 
-/// Characters of an event property's key (the events page, 2026-06) and bytes of a profile key (the profiles page).
-/// Bytes are the stricter reading for both.
-pub(super) const KEY_BYTES: usize = 120;
+/// Length of a key: characters of an event property's (the events page, 2026-06), bytes of a profile's (the profiles page).
+const KEY: usize = 120;
 
 /// Bytes of a value (both pages).
-pub(super) const VALUE_BYTES: usize = 512;
+const VALUE_BYTES: usize = 512;
 
-/// Whether a key is within the limits.
-pub(super) fn key_fits(key: &str) -> bool {
-    !key.trim().is_empty() && key.len() <= KEY_BYTES
+/// Whether the key of an event property is within the limits.
+pub(super) fn property_key_fits(key: &str) -> bool {
+    !key.trim().is_empty() && key.chars().count() <= KEY
+}
+
+/// Whether the key of a profile's attribute is within the limits.
+pub(super) fn attribute_key_fits(key: &str) -> bool {
+    !key.trim().is_empty() && key.len() <= KEY
 }
 
 /// Whether a value is text within the limits, a number, a boolean or null.

@@ -123,18 +123,18 @@ fn warning(warning: &crate::engine::warning::Warning) -> WarningView {
 fn records(preview: &Preview, trace: &Trace, before: Option<&Preview>) -> Vec<RecordView> {
     let earlier =
         before.map(|before| before.trace.as_ref().map_or(&[][..], |trace| trace.records.as_slice()));
-    let record = |(index, json): (usize, &str)| {
+    let record = |(index, json): (usize, &serde_json::value::RawValue)| {
         let traced = trace.records.get(index);
         RecordView {
             number: index + 1,
             kind: traced.map_or("", |traced| traced.kind.as_str()),
-            json: JsonView::exact(json),
+            json: JsonView::exact(json.get()),
             fields: traced
                 .map(|traced| fields(traced, earlier.map(|all| all.get(index))))
                 .unwrap_or_default(),
         }
     };
-    preview.records.iter().map(|record| record.get()).enumerate().map(record).collect()
+    preview.records.iter().map(AsRef::as_ref).enumerate().map(record).collect()
 }
 
 /// `earlier` is the same record of the event as received: none when nothing is compared, some of none when there was none.

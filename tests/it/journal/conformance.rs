@@ -51,7 +51,10 @@ async fn events_are_numbered_in_order_and_read_back_as_they_were_given(subject: 
     assert_eq!(found.len(), 250);
     for (number, (place, found, end)) in (0..).zip(found) {
         let given = event(number);
-        assert_eq!((place, found.received_at, found.refusal), (Seq(number), given.received_at, given.refusal));
+        assert_eq!(
+            (place, found.received_at, found.refusal),
+            (Seq(number), given.received_at, given.refusal)
+        );
         assert_eq!((found.body, end), (given.body, None));
     }
 }
@@ -132,7 +135,9 @@ async fn blocks_are_found_from_any_place_both_ways(subject: Subject) {
     fill(&*subject.journal, 70..330, 26).await;
     let subject = subject.reopened();
     let mut blocks: Vec<Arc<Block>> = Vec::new();
-    while let Some(block) = subject.journal.block_from(blocks.last().map_or(Seq(0), |b| b.end())).await.unwrap() {
+    while let Some(block) =
+        subject.journal.block_from(blocks.last().map_or(Seq(0), |b| b.end())).await.unwrap()
+    {
         assert_eq!(block.first, blocks.last().map_or(Seq(0), |b| b.end()));
         assert!(!block.entries.is_empty());
         blocks.push(block);
@@ -141,7 +146,12 @@ async fn blocks_are_found_from_any_place_both_ways(subject: Subject) {
     for at in 0..330 {
         let holding = blocks.iter().find(|block| block.get(Seq(at)).is_some());
         assert_eq!(subject.journal.block_from(Seq(at)).await.unwrap().as_ref(), holding, "from {at}");
-        assert_eq!(subject.journal.block_before(Seq(at + 1)).await.unwrap().as_ref(), holding, "before {}", at + 1);
+        assert_eq!(
+            subject.journal.block_before(Seq(at + 1)).await.unwrap().as_ref(),
+            holding,
+            "before {}",
+            at + 1
+        );
     }
     assert_eq!(subject.journal.block_from(Seq(330)).await.unwrap(), None);
     assert_eq!(subject.journal.block_from(Seq(u64::MAX)).await.unwrap(), None);
@@ -173,7 +183,11 @@ async fn ends_are_kept_word_for_word_and_the_first_one_stays(subject: Subject) {
     let subject = subject.reopened();
     let later = (20..280).step_by(2).map(|place| (Seq(place), end(place + 1))).collect();
     subject.journal.settle(Settling { upload: None, ends: later }).await.unwrap();
-    subject.journal.settle(Settling { upload: None, ends: vec![(Seq(1), end(1)), (Seq(1), end(2))] }).await.unwrap();
+    subject
+        .journal
+        .settle(Settling { upload: None, ends: vec![(Seq(1), end(1)), (Seq(1), end(2))] })
+        .await
+        .unwrap();
     let subject = subject.reopened();
     for (place, _, found) in all(&*subject.journal).await {
         let ended = (20..280).contains(&place.0) && place.0.is_multiple_of(2) || place == Seq(1);
@@ -211,7 +225,8 @@ async fn ends_of_events_that_are_not_there_change_nothing(subject: Subject) {
     fill(&*subject.journal, 0..5, 5).await;
     let before = subject.journal.counts();
     let upload = Some(note(UploadId(3)));
-    let settling = Settling { upload, ends: vec![(Seq(5), end(5)), (Seq(700), end(0)), (Seq(u64::MAX), end(0))] };
+    let settling =
+        Settling { upload, ends: vec![(Seq(5), end(5)), (Seq(700), end(0)), (Seq(u64::MAX), end(0))] };
     subject.journal.settle(settling).await.unwrap();
     assert_eq!(subject.journal.counts(), before);
     fill(&*subject.journal, 5..6, 1).await;
@@ -227,10 +242,14 @@ async fn at_every_moment_each_event_is_counted_once(subject: Subject) {
             let journal = subject.journal.clone();
             tokio::spawn(async move {
                 for k in 0..10 {
-                    let answers = journal.append(events(i * 1000 + k * 9..i * 1000 + k * 9 + 10)).await.unwrap();
+                    let answers =
+                        journal.append(events(i * 1000 + k * 9..i * 1000 + k * 9 + 10)).await.unwrap();
                     for answer in answers {
                         if let Appended::Stored(place) = answer {
-                            journal.settle(ends(place.0..place.0 + u64::from(place.0 % 5 > 0))).await.unwrap();
+                            journal
+                                .settle(ends(place.0..place.0 + u64::from(place.0 % 5 > 0)))
+                                .await
+                                .unwrap();
                         }
                     }
                 }
@@ -251,7 +270,8 @@ async fn at_every_moment_each_event_is_counted_once(subject: Subject) {
     let counts = subject.journal.counts();
     adds_up(counts);
     assert_eq!((counts.accepted, counts.pending), (364, 73));
-    let states = |state: State| (0..364).filter(|place| place % 5 > 0 && end(*place).state == state).count() as u64;
+    let states =
+        |state: State| (0..364).filter(|place| place % 5 > 0 && end(*place).state == state).count() as u64;
     assert_eq!(counts.filtered, states(State::Filtered));
     assert_eq!(counts.dead, states(State::Dead));
     assert_eq!(subject.reopened().journal.counts(), counts);
@@ -282,7 +302,8 @@ async fn a_row_is_what_was_put_last(subject: Subject) {
     subject.store.put(Table::Users, b"adam", Some(b"2")).unwrap();
     subject.store.put(Table::Users, b"jane", Some(b"3")).unwrap();
     subject.store.put(Table::Sessions, b"jane", Some(b"other table")).unwrap();
-    let changes = [(b"zoe".to_vec(), Some(b"4".to_vec())), (b"adam".to_vec(), None), (b"gone".to_vec(), None)];
+    let changes =
+        [(b"zoe".to_vec(), Some(b"4".to_vec())), (b"adam".to_vec(), None), (b"gone".to_vec(), None)];
     subject.store.put_all(Table::Users, &changes).unwrap();
     let subject = subject.reopened();
     assert_eq!(subject.store.get(Table::Users, b"jane").unwrap().as_deref(), Some(&b"3"[..]));
@@ -327,7 +348,8 @@ async fn the_same_story_is_told_as_by_the_plain_model(subject: Subject) {
         match random(10) {
             0..=4 => {
                 let numbers: Vec<u64> = (0..random(20)).map(|_| random(900)).collect();
-                let answers = subject.journal.append(numbers.iter().map(|n| event(*n)).collect()).await.unwrap();
+                let answers =
+                    subject.journal.append(numbers.iter().map(|n| event(*n)).collect()).await.unwrap();
                 for (number, answer) in numbers.into_iter().zip(answers) {
                     let known = model.iter().position(|(n, _)| *n == number);
                     let expected = known.map_or(Appended::Stored(Seq(model.len() as u64)), |i| {
@@ -356,7 +378,10 @@ async fn the_same_story_is_told_as_by_the_plain_model(subject: Subject) {
         let settled = model.iter().take_while(|(_, end)| end.is_some()).count() as u64;
         assert_eq!(subject.journal.end(), Seq(model.len() as u64));
         assert_eq!(subject.journal.settled_until(), Seq(settled));
-        assert_eq!(subject.journal.counts().pending, model.iter().filter(|(_, end)| end.is_none()).count() as u64);
+        assert_eq!(
+            subject.journal.counts().pending,
+            model.iter().filter(|(_, end)| end.is_none()).count() as u64
+        );
     }
     let found = all(&*subject.journal).await;
     assert_eq!(found.len(), model.len());

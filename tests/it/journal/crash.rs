@@ -1,9 +1,10 @@
-//! Kill -9 under load: whatever was answered before the kill is there after it.
+//! Kill -9 under load, and a disk that takes no more: whatever was answered before is there after it.
 //!
 //! This shows that a crash of the process loses nothing. It can not show what a power loss does; that needs a disk on
 //! which only synced bytes survive.
 
-use super::subject::{end, event, note, small};
+use super::subject::{end, event, noise, note, one_generation, small};
+use crate::support::figure;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -12,13 +13,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tapline::clock::Millis;
 use tapline::journal::sled::{Options, Retention, SledJournal};
-use tapline::journal::{Appended, Journal, Seq, Settling, UploadId};
+use tapline::journal::{Appended, Journal, NewEvent, Seq, Settling, UploadId};
 
 /// The child finds the data directory here, and by it that it is the child.
 const DIRECTORY: &str = "TAPLINE_TEST_CRASH_DIRECTORY";
 /// The first number of the events that the child may use.
 const NUMBERS_FROM: &str = "TAPLINE_TEST_CRASH_NUMBERS_FROM";
-const ROUNDS: u64 = 20;
+/// Bytes of an event that does not shrink.
+const NOISE: usize = 20_000;
 const NUMBERS_A_ROUND: u64 = 1_000_000;
 
 /// Small enough for a few generations a run, large enough to open fast.
@@ -41,7 +43,8 @@ fn what_was_answered_before_a_kill_is_there_after_it() {
     }
     let directory = tempfile::tempdir().unwrap();
     let (mut told, mut events_before) = (Told::default(), 0);
-    for round in 0..ROUNDS {
+    let rounds = figure::rounds(20, 200);
+    for round in 0..rounds as u64 {
         run_and_kill(directory.path(), round, &mut told);
         let stored = told.stored.len();
         assert!(stored > events_before, "round {round}: nothing was answered before the kill");
@@ -49,6 +52,61 @@ fn what_was_answered_before_a_kill_is_there_after_it() {
         check(directory.path(), &told);
     }
     assert!(told.settled.len() > 100, "{} events settled", told.settled.len());
+    figure::note("kill -9 of the journal alone: rounds", rounds);
+    figure::note("kill -9 of the journal alone: events answered and found again", told.stored.len());
+}
+
+#[test]
+fn a_disk_that_takes_no_more_ends_all_taking_and_loses_nothing() {
+    if let Ok(directory) = std::env::var(DIRECTORY) {
+        return write_until_refused(Path::new(&directory));
+    }
+    let directory = tempfile::tempdir().unwrap();
+    // Files may grow to 12 MiB, after which writing fails as on a full disk; the signal that would kill is ignored.
+    let limited = "trap '' XFSZ; ulimit -f 24576; exec \"$0\" \"$@\"";
+    let test = std::thread::current().name().unwrap().to_owned();
+    let output = Command::new("sh")
+        .args(["-c", limited])
+        .arg(std::env::current_exe().unwrap())
+        .args([&test, "--exact", "--nocapture", "--test-threads=1"])
+        .env(DIRECTORY, directory.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    let places = said.lines().filter_map(|line| line.strip_prefix("stored ")?.parse().ok());
+    let last: u64 = places.max().unwrap();
+    assert!(said.contains("refused the journal can not write: "), "{said}");
+
+    let (journal, _store) = SledJournal::open(directory.path(), one_generation()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let mut at = Seq(0);
+        while let Some(block) = journal.block_from(at).await.unwrap() {
+            assert_eq!(block.first, at);
+            assert!(block.iter().all(|(place, entry)| entry.body == noise(place.0, NOISE)));
+            at = block.end();
+        }
+        assert!(at.0 > last && last > 100, "{last} was answered, the log ends at {at}");
+        let next = NewEvent { body: noise(at.0, NOISE), ..event(at.0) };
+        assert_eq!(journal.append(vec![next]).await.unwrap(), [Appended::Stored(at)]);
+    });
+}
+
+fn write_until_refused(directory: &Path) {
+    let (journal, _store) = SledJournal::open(directory, one_generation()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        for number in 0_u64.. {
+            let large = NewEvent { body: noise(number, NOISE), ..event(number) };
+            match journal.append(vec![large]).await {
+                Ok(answers) => assert_eq!(answers, [Appended::Stored(Seq(number))]),
+                Err(error) => return say(&format!("refused {error}\n")),
+            }
+            say(&format!("stored {number}\n"));
+        }
+    });
+    assert!(journal.broken().is_some());
 }
 
 fn run_and_kill(directory: &Path, round: u64, told: &mut Told) {
@@ -67,7 +125,11 @@ fn run_and_kill(directory: &Path, round: u64, told: &mut Told) {
     // A line that the kill cut off has no end and is not believed.
     while lines.read_line(&mut line).unwrap() > 0 && line.ends_with('\n') {
         let mut words = line.split_whitespace();
-        match (words.next(), words.next().and_then(|n| n.parse().ok()), words.next().and_then(|n| n.parse().ok())) {
+        match (
+            words.next(),
+            words.next().and_then(|n| n.parse().ok()),
+            words.next().and_then(|n| n.parse().ok()),
+        ) {
             (Some("stored"), Some(place), Some(number)) => {
                 assert_eq!(told.stored.insert(place, number), None, "place {place} was given twice");
             }
@@ -94,7 +156,11 @@ fn check(directory: &Path, told: &Told) {
         let (mut at, mut first, mut pending, mut numbers) = (Seq(0), None, 0, BTreeSet::new());
         let mut settled_until = None;
         while let Some(block) = journal.block_from(at).await.unwrap() {
-            assert!(first.is_none() || block.first == at, "events are missing between {at} and {}", block.first);
+            assert!(
+                first.is_none() || block.first == at,
+                "events are missing between {at} and {}",
+                block.first
+            );
             first.get_or_insert(block.first);
             for ((place, entry), found) in block.iter().zip(journal.ends(&block).await.unwrap()) {
                 let number = number_of(&entry.body);
@@ -118,7 +184,10 @@ fn check(directory: &Path, told: &Told) {
         assert_eq!(journal.settled_until(), settled_until.unwrap_or(journal.end()));
         let counts = journal.counts();
         assert_eq!((counts.accepted, counts.pending), (journal.end().0, pending));
-        assert_eq!(counts.accepted, counts.delivered + counts.filtered + counts.failed + counts.dead + counts.pending);
+        assert_eq!(
+            counts.accepted,
+            counts.delivered + counts.filtered + counts.failed + counts.dead + counts.pending
+        );
         // A repetition of anything answered is recognised.
         for (place, number) in told.stored.iter().rev().take(50) {
             let answer = journal.append(vec![event(*number)]).await.unwrap();

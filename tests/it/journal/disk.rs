@@ -1,6 +1,6 @@
 //! What only a disk can show: when an answer is given, what a failing or full disk does, damage, rotation, a second opener.
 
-use super::subject::{START, all, end, ends, event, events, fill, named, note, small};
+use super::subject::{START, all, end, ends, event, events, fill, named, noise, note, one_generation, small};
 use futures_util::future::join_all;
 use std::io;
 use std::path::Path;
@@ -66,7 +66,8 @@ async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
 async fn nothing_is_answered_or_shown_before_its_sync_and_a_repetition_waits_with_the_first() {
     let directory = tempfile::tempdir().unwrap();
     let (disk, hook) = HeldDisk::new();
-    let (journal, _store) = SledJournal::open(directory.path(), Options { on_sync: Some(hook), ..small() }).unwrap();
+    let (journal, _store) =
+        SledJournal::open(directory.path(), Options { on_sync: Some(hook), ..small() }).unwrap();
     disk.held.store(true, Ordering::SeqCst);
     let mut first = pin!(journal.append(vec![event(1)]));
     assert!(poll_once(first.as_mut()).await.is_none());
@@ -120,7 +121,9 @@ async fn a_full_queue_is_answered_at_once_and_takes_again_later() {
     let mut waiting = pin!(journal.append(events(2..9)));
     assert!(poll_once(waiting.as_mut()).await.is_none());
     let refused = journal.append(events(9..16)).await;
-    assert!(matches!(refused, Err(AppendError::Full { retry_after }) if retry_after >= Duration::from_secs(1)));
+    assert!(
+        matches!(refused, Err(AppendError::Full { retry_after }) if retry_after >= Duration::from_secs(1))
+    );
     disk.held.store(false, Ordering::SeqCst);
     disk.release.send(()).unwrap();
     first.await.unwrap();
@@ -135,7 +138,11 @@ fn failing_disk(part: &'static str) -> (Arc<AtomicBool>, SyncHook) {
     let switch = fails.clone();
     let hook = SyncHook::new(move |directory| {
         let concerned = directory.file_name().unwrap().to_string_lossy().starts_with(part);
-        if concerned && fails.load(Ordering::SeqCst) { Err(io::Error::other("input/output error")) } else { Ok(()) }
+        if concerned && fails.load(Ordering::SeqCst) {
+            Err(io::Error::other("input/output error"))
+        } else {
+            Ok(())
+        }
     });
     (switch, hook)
 }
@@ -144,7 +151,8 @@ fn failing_disk(part: &'static str) -> (Arc<AtomicBool>, SyncHook) {
 async fn a_failed_sync_of_events_ends_all_taking_until_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let (fails, hook) = failing_disk("gen-");
-    let (journal, store) = SledJournal::open(directory.path(), Options { on_sync: Some(hook), ..small() }).unwrap();
+    let (journal, store) =
+        SledJournal::open(directory.path(), Options { on_sync: Some(hook), ..small() }).unwrap();
     fill(&*journal, 0..5, 5).await;
     assert_eq!(journal.broken(), None);
     fails.store(true, Ordering::SeqCst);
@@ -169,7 +177,8 @@ async fn a_failed_sync_of_events_ends_all_taking_until_a_restart() {
 async fn a_failed_sync_of_ends_ends_all_taking_and_the_ends_can_be_given_again() {
     let directory = tempfile::tempdir().unwrap();
     let (fails, hook) = failing_disk("main");
-    let (journal, store) = SledJournal::open(directory.path(), Options { on_sync: Some(hook), ..small() }).unwrap();
+    let (journal, store) =
+        SledJournal::open(directory.path(), Options { on_sync: Some(hook), ..small() }).unwrap();
     fill(&*journal, 0..5, 5).await;
     journal.settle(ends(0..2)).await.unwrap();
     fails.store(true, Ordering::SeqCst);
@@ -186,7 +195,8 @@ async fn a_failed_sync_of_ends_ends_all_taking_and_the_ends_can_be_given_again()
 #[tokio::test]
 async fn a_full_disk_refuses_until_generations_are_dropped() {
     let directory = tempfile::tempdir().unwrap();
-    let options = Options { disk_bound: 24 << 20, generation_bytes: 4 << 20, generation_events: 200, ..small() };
+    let options =
+        Options { disk_bound: 24 << 20, generation_bytes: 4 << 20, generation_events: 200, ..small() };
     let (journal, _store) = SledJournal::open(directory.path(), options).unwrap();
     let mut taken = 0;
     let refused = loop {
@@ -219,7 +229,9 @@ async fn a_data_directory_has_one_process_and_is_closed_to_others() {
     let directory = parent.path().join("data/of/tapline");
     let (journal, store) = open(&directory);
     let error = SledJournal::open(&directory, small()).unwrap_err();
-    assert!(matches!(&error, JournalError::InUse { directory: named } if *named == directory.display().to_string()));
+    assert!(
+        matches!(&error, JournalError::InUse { directory: named } if *named == directory.display().to_string())
+    );
     assert!(error.to_string().contains("choose another with --data"), "{error}");
     let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&directory).unwrap().permissions());
     assert_eq!(mode & 0o777, 0o700);
@@ -233,7 +245,8 @@ async fn a_data_directory_has_one_process_and_is_closed_to_others() {
 async fn closing_keeps_what_was_handed_over_and_takes_nothing_more() {
     let directory = tempfile::tempdir().unwrap();
     let (disk, hook) = HeldDisk::new();
-    let (journal, store) = SledJournal::open(directory.path(), Options { on_sync: Some(hook), ..small() }).unwrap();
+    let (journal, store) =
+        SledJournal::open(directory.path(), Options { on_sync: Some(hook), ..small() }).unwrap();
     disk.held.store(true, Ordering::SeqCst);
     let handle = journal.clone();
     let mut first = Box::pin(handle.append(events(0..1)));
@@ -394,18 +407,6 @@ async fn a_log_that_lost_its_newest_events_says_so_and_never_gives_their_places_
     assert_eq!(journal.settled_until(), Seq(250));
 }
 
-fn noise(seed: u64, length: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    std::iter::repeat_with(|| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        b' ' + (state % 90) as u8
-    })
-    .take(length)
-    .collect()
-}
-
 /// Flips one bit in every copy of an event's key, which is stored as it is.
 fn damage(directory: &Path, number: u64) {
     let log = directory.join("gen-00000000000000000000/db");
@@ -422,10 +423,6 @@ async fn fill_with_blocks(directory: &Path, count: u64) {
     for number in 0..count {
         journal.append(vec![NewEvent { body: noise(number, 40_000), ..event(number) }]).await.unwrap();
     }
-}
-
-fn one_generation() -> Options {
-    Options { generation_events: 1_000_000, ..small() }
 }
 
 #[tokio::test]

@@ -18,7 +18,18 @@ pub struct Subject {
 
 /// Small sizes, so that a few hundred events already span blocks and generations.
 pub fn small() -> Options {
-    Options { generation_events: 100, block_bytes: 400, disk_reserve: 0, cache_bytes: 4000, ..Options::default() }
+    Options {
+        generation_events: 100,
+        block_bytes: 400,
+        disk_reserve: 0,
+        cache_bytes: 4000,
+        ..Options::default()
+    }
+}
+
+/// All events in one generation.
+pub fn one_generation() -> Options {
+    Options { generation_events: 1_000_000, ..small() }
 }
 
 impl Subject {
@@ -55,7 +66,8 @@ pub fn event(number: u64) -> NewEvent {
         dedup: DedupKey(u128::from(number) << 64 | 1),
         received_at: Millis(START + i64::try_from(number).unwrap()),
         refusal,
-        body: format!(r#"{{"type":"track","event":"Step {number}","userId":"user_{}"}}"#, number % 7).into_bytes(),
+        body: format!(r#"{{"type":"track","event":"Step {number}","userId":"user_{}"}}"#, number % 7)
+            .into_bytes(),
     }
 }
 
@@ -128,7 +140,21 @@ pub async fn all(journal: &dyn Journal) -> Vec<(Seq, NewEvent, Option<End>)> {
 /// Whether a directory holds something by this start of a name.
 pub fn named(directory: &Path, start: &str) -> Vec<String> {
     let names = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name());
-    let mut names: Vec<_> = names.filter_map(|name| name.into_string().ok()).filter(|n| n.starts_with(start)).collect();
+    let mut names: Vec<_> =
+        names.filter_map(|name| name.into_string().ok()).filter(|n| n.starts_with(start)).collect();
     names.sort();
     names
+}
+
+/// Text that does not shrink, other for every seed.
+pub fn noise(seed: u64, length: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        b' ' + (state % 90) as u8
+    })
+    .take(length)
+    .collect()
 }

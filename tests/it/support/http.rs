@@ -83,7 +83,10 @@ impl Answer {
 
     /// Every header of that name, in any case.
     pub(crate) fn headers(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.headers.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .filter(move |(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     /// The body as text.
@@ -112,9 +115,14 @@ pub(crate) struct Connection {
 impl Connection {
     /// Connects.
     pub(crate) async fn open(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.expect("a listening server");
+        Self::try_open(address).await.expect("a listening server")
+    }
+
+    /// Connects, unless nobody listens.
+    pub(crate) async fn try_open(address: SocketAddr) -> Option<Self> {
+        let stream = TcpStream::connect(address).await.ok()?;
         stream.set_nodelay(true).expect("a working socket");
-        Self { stream, unread: Vec::new() }
+        Some(Self { stream, unread: Vec::new() })
     }
 
     /// Sends a request and reads its answer.

@@ -5,12 +5,16 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStderr, Command};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 /// Longer than the program takes for anything.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What stands before the address in a greeting.
+const LISTENS: &str = "listens on http://";
 
 /// A running server. Dropping it kills it.
 pub(crate) struct Process {
@@ -19,7 +23,7 @@ pub(crate) struct Process {
     /// What it said at the start.
     pub(crate) greeting: String,
     child: Child,
-    stderr: Lines<BufReader<ChildStderr>>,
+    stderr: JoinHandle<String>,
 }
 
 /// How a process ended.
@@ -37,24 +41,42 @@ impl Process {
     /// Starts a server on a port of its own.
     pub(crate) async fn serve(data: &Path, variables: &[(&str, &str)]) -> Self {
         let mut command = command(&["serve", "--listen", "127.0.0.1:0", "--data"], variables);
-        let mut child = command.arg(data).spawn().expect("the program");
-        let mut stderr = BufReader::new(child.stderr.take().expect("its stderr")).lines();
+        // The greeting ends with the line about the account, unless there is nothing to create.
+        let has_account = variables.iter().any(|(name, _)| *name == "TAPLINE_ADMIN_PASSWORD");
+        let last = if has_account { LISTENS } else { "Create the first account" };
+        Self::start(command.arg(data), last).await
+    }
+
+    /// Starts CleverTap's stand-in on a port of its own.
+    pub(crate) async fn simulate(arguments: &[&str]) -> Self {
+        let mut command = command(&["simulator", "--listen", "127.0.0.1:0"], &[]);
+        Self::start(command.args(arguments), LISTENS).await
+    }
+
+    /// Starts what listens; `last` is on the last line of its greeting.
+    async fn start(command: &mut Command, last: &str) -> Self {
+        let mut child = command.spawn().expect("the program");
+        let mut lines = BufReader::new(child.stderr.take().expect("its stderr")).lines();
         let mut greeting = String::new();
-        let mut address = None;
-        // The greeting ends with the line about the account, or with the rules when there is nothing to create.
-        while address.is_none() || !greeting.contains("Create the first account") {
+        while !greeting.contains(last) {
             let line =
-                timeout(PATIENCE, stderr.next_line()).await.expect("a greeting in time").expect("its stderr");
-            let line = line.unwrap_or_else(|| panic!("a server, not an end: {greeting}"));
-            if let Some((_, found)) = line.split_once("listens on http://") {
-                let end =
-                    found.find(|c: char| !c.is_ascii_digit() && !".:".contains(c)).unwrap_or(found.len());
-                address = Some(found[..end].parse().expect("an address"));
-            }
-            greeting.push_str(&line);
+                timeout(PATIENCE, lines.next_line()).await.expect("a greeting in time").expect("its stderr");
+            greeting.push_str(&line.unwrap_or_else(|| panic!("a server, not an end: {greeting}")));
             greeting.push('\n');
         }
-        Self { address: address.expect("an address"), greeting, child, stderr }
+        let (_, found) = greeting.split_once(LISTENS).expect("an address");
+        let end = found.find(|c: char| !c.is_ascii_digit() && !".:".contains(c)).unwrap_or(found.len());
+        let address = found[..end].parse().expect("an address");
+        // Read on, because a process whose words nobody reads stands still once the pipe is full.
+        let stderr = tokio::spawn(async move {
+            let mut rest = String::new();
+            while let Ok(Some(line)) = lines.next_line().await {
+                rest.push_str(&line);
+                rest.push('\n');
+            }
+            rest
+        });
+        Self { address, greeting, child, stderr }
     }
 
     /// Runs the program to its end.
@@ -70,13 +92,8 @@ impl Process {
         let id =
             self.child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)).expect("a running process");
         kill_process(id, Signal::TERM).expect("a signal");
-        let (mut stdout, mut stderr) = (String::new(), String::new());
-        while let Some(line) =
-            timeout(PATIENCE, self.stderr.next_line()).await.expect("an end in time").expect("lines")
-        {
-            stderr.push_str(&line);
-            stderr.push('\n');
-        }
+        let stderr = timeout(PATIENCE, self.stderr).await.expect("an end in time").expect("its stderr");
+        let mut stdout = String::new();
         self.child.stdout.take().expect("its stdout").read_to_string(&mut stdout).await.expect("UTF-8");
         let status = timeout(PATIENCE, self.child.wait()).await.expect("an end in time").expect("a status");
         Ended { code: status.code(), stdout, stderr }
@@ -88,7 +105,8 @@ impl Process {
     }
 }
 
-fn command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+/// The program, to be started; killed when dropped.
+pub(crate) fn command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tapline"));
     // Nothing of the environment of whoever runs the tests.
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TAPLINE_")) {

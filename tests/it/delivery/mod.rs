@@ -1,0 +1,17 @@
+//! From the journal to CleverTap: lanes, batches, answers, retries, pauses, restarts.
+//!
+//! `rig` holds what all of them start with, `script` a CleverTap that answers as told on the paused clock. Over HTTP the
+//! peer is the simulator, or a socket that answers what no HTTP server would.
+
+mod answer;
+mod client;
+mod connection;
+mod fault;
+mod order;
+mod pause;
+mod restart;
+mod retry;
+mod rig;
+mod script;
+mod settle;
+mod token;

@@ -25,6 +25,8 @@ pub enum Code {
     R106,
     /// Two rules share an id.
     R107,
+    /// There is no rule with the id that a local rule names.
+    R108,
     /// There is no such pack.
     R110,
     /// There is no such pack option.
@@ -41,7 +43,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::R101,
         Self::R102,
         Self::R103,
@@ -49,6 +51,7 @@ impl Code {
         Self::R105,
         Self::R106,
         Self::R107,
+        Self::R108,
         Self::R110,
         Self::R111,
         Self::R112,
@@ -67,6 +70,7 @@ impl Code {
             Self::R105 => "R105",
             Self::R106 => "R106",
             Self::R107 => "R107",
+            Self::R108 => "R108",
             Self::R110 => "R110",
             Self::R111 => "R111",
             Self::R112 => "R112",

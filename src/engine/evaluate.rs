@@ -7,7 +7,9 @@ use super::event::{At, Call, Json, Kind, Member, Scanner, time};
 use super::keys::Keys;
 use super::plan::Plan;
 use super::record::{Address, AddressKind, RecordKind};
+use super::rules::Origin;
 use super::rules::condition::{Condition, Test};
+use super::rules::operator::Predicate;
 use super::rules::rule::Action;
 use super::scope::FieldScope;
 use super::trace::{NoTrace, Tracer};
@@ -59,8 +61,7 @@ pub(super) struct Work {
     pub(super) records: Vec<Span>,
     pub(super) notes: Vec<Note>,
     pub(super) values: Vec<Value>,
-    pub(super) outer: FieldScope,
-    pub(super) inner: FieldScope,
+    pub(super) scopes: Vec<FieldScope>,
     pub(super) path: String,
 }
 
@@ -83,8 +84,12 @@ pub(super) struct Run<'e, 'w, T> {
     pub(super) records: &'w mut Vec<Span>,
     pub(super) notes: &'w mut Vec<Note>,
     pub(super) values: &'w mut Vec<Value>,
-    pub(super) outer: &'w mut FieldScope,
-    pub(super) inner: &'w mut FieldScope,
+    /// One for each object that is being written, the outermost first.
+    pub(super) scopes: &'w mut Vec<FieldScope>,
+    /// How many objects are being written.
+    pub(super) depth: usize,
+    /// The element of a list that is being rewritten.
+    pub(super) item: Option<At>,
     pub(super) path: &'w mut String,
     pub(super) tracer: &'w mut T,
 }
@@ -98,8 +103,7 @@ impl Evaluator {
             records: Vec::new(),
             notes: Vec::new(),
             values: Vec::new(),
-            outer: FieldScope::default(),
-            inner: FieldScope::default(),
+            scopes: Vec::new(),
             path: String::new(),
         };
         Self { plan, scanner: Scanner::default(), work }
@@ -151,21 +155,10 @@ impl Evaluator {
             return Evaluation::refused(plan, work, "invalid_event", message);
         }
         let call = Call::new(json);
-        let Work { keys, out, records, notes, values, outer, inner, path } = &mut *work;
-        let mut run = Run {
-            plan,
-            call,
-            context: *context,
-            keys,
-            out,
-            records,
-            notes,
-            values,
-            outer,
-            inner,
-            path,
-            tracer,
-        };
+        let Work { keys, out, records, notes, values, scopes, path } = &mut *work;
+        let (context, depth, item) = (*context, 0, None);
+        let mut run =
+            Run { plan, call, context, keys, out, records, notes, values, scopes, depth, item, path, tracer };
         let outcome = run.rules();
         Evaluation { outcome, plan, call: Some(call), work }
     }
@@ -220,27 +213,28 @@ impl<T: Tracer> Run<'_, '_, T> {
     pub(super) fn passes(&self, test: &Test) -> bool {
         match test {
             Test::Type(kinds) => self.call.kind().is_some_and(|kind| kinds.holds(kind)),
-            Test::Event { names, ignore_case } => self
-                .event_name()
-                .is_some_and(|found| names.iter().any(|name| same_text(name, &found, *ignore_case))),
-            Test::RestrictedEvent => {
-                self.event_name().is_some_and(|name| super::record::restricted::is_restricted(&name))
-            }
             Test::Option { expected, actual, .. } => expected == actual,
             Test::Present(origins) => origins.iter().any(|origin| !self.origin(origin).is_missing()),
             Test::Missing(origins) => origins.iter().all(|origin| self.origin(origin).is_missing()),
-            Test::Is { origin, texts, ignore_case } => {
-                let value = self.origin(origin);
-                let found = self.text_of(&value);
-                found.is_some_and(|found| texts.iter().any(|text| same_text(text, &found, *ignore_case)))
-            }
+            Test::Where { origin, predicates } => self.satisfies(origin, predicates),
             Test::IntegrationOff(names) => integration_off(&self.call, names),
         }
     }
 
-    pub(super) fn event_name(&self) -> Option<Cow<'_, str>> {
-        let at = self.call.member(Member::Event)?;
-        matches!(self.call.json.kind(at), Kind::String | Kind::Number).then(|| self.call.json.decoded(at))
+    fn satisfies(&self, origin: &Origin, predicates: &[Predicate]) -> bool {
+        let json = self.call.json;
+        let at = match origin {
+            Origin::Path(path) => path.locate(&self.call),
+            Origin::Value(..) | Origin::Item(..) => match self.origin(origin) {
+                Value::Missing | Value::Object => None,
+                Value::Node(at) | Value::Items(at) => Some(at),
+                Value::Text(text, _) => {
+                    return made_satisfies(&serde_json::Value::from(&*text).to_string(), predicates);
+                }
+                Value::Json(json, _) => return made_satisfies(&json, predicates),
+            },
+        };
+        predicates.iter().all(|predicate| predicate.holds(json, at))
     }
 
     pub(super) fn note(&mut self, note: Note) {
@@ -253,14 +247,12 @@ impl<T: Tracer> Run<'_, '_, T> {
     }
 }
 
-fn same_text(wanted: &str, found: &str, ignore_case: bool) -> bool {
-    if !ignore_case {
-        return wanted == found;
-    }
-    if wanted.is_ascii() {
-        return wanted.eq_ignore_ascii_case(found);
-    }
-    wanted.to_lowercase() == found.to_lowercase()
+/// A value that was made is judged as the JSON it would be written as; rare enough to be scanned for it.
+#[cold]
+fn made_satisfies(text: &str, predicates: &[Predicate]) -> bool {
+    let mut scanner = Scanner::default();
+    let Ok(json) = scanner.scan(text) else { return false };
+    predicates.iter().all(|predicate| predicate.holds(json, Some(At::ROOT)))
 }
 
 fn integration_off(call: &Call<'_>, names: &[String]) -> bool {

@@ -108,17 +108,10 @@ impl<T: Tracer> Run<'_, '_, T> {
         let member = |member: Member| self.show(self.call.member(member));
         let quoted =
             |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ");
-        let case = |ignore: bool| if ignore { ", in any case" } else { "" };
         match test {
             Test::Type(kinds) => {
                 let names = CallKind::ALL.into_iter().filter(|kind| kinds.holds(*kind)).map(CallKind::as_str);
                 (format!("`type` is {}", names.collect::<Vec<_>>().join(" or ")), member(Member::Type))
-            }
-            Test::Event { names, ignore_case } => {
-                (format!("`event` is {}{}", quoted(names), case(*ignore_case)), member(Member::Event))
-            }
-            Test::RestrictedEvent => {
-                ("`event` is a name that only CleverTap may raise".to_owned(), member(Member::Event))
             }
             Test::Option { name, expected, actual } => {
                 (format!("the option `{name}` is {expected}"), actual.to_string())
@@ -129,10 +122,11 @@ impl<T: Tracer> Run<'_, '_, T> {
             Test::Missing(origins) => {
                 (format!("{} is missing", self.names(origins)), self.show_origins(origins))
             }
-            Test::Is { origin, texts, ignore_case } => (
-                format!("`{}` is {}{}", origin.as_str(), quoted(texts), case(*ignore_case)),
-                self.show_origins(std::slice::from_ref(origin)),
-            ),
+            Test::Where { origin, predicates } => {
+                let asked = predicates.iter().map(|p| format!("{} {}", p.operator.spec().label, p.shown));
+                let asked = asked.collect::<Vec<_>>().join(" and ");
+                (format!("`{}` {asked}", origin.as_str()), self.show_origins(std::slice::from_ref(origin)))
+            }
             Test::IntegrationOff(names) => {
                 (format!("`integrations` turns off {}", quoted(names)), member(Member::Integrations))
             }
@@ -147,9 +141,10 @@ impl<T: Tracer> Run<'_, '_, T> {
         let shown = origins.iter().map(|origin| match self.origin(origin) {
             Value::Missing => match origin {
                 Origin::Path(path) => self.show(path.locate(&self.call)),
-                Origin::Value(..) => "nothing".to_owned(),
+                Origin::Value(..) | Origin::Item(..) => "nothing".to_owned(),
             },
             Value::Node(at) | Value::Items(at) => self.show(Some(at)),
+            Value::Object => "an object".to_owned(),
             Value::Text(text, _) => format!("text `{text}`"),
             Value::Json(json, _) => format!("`{json}`"),
         });

@@ -10,7 +10,7 @@ use super::rules::rest::{KeyCase, Rest};
 use super::warning::WarningCode;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
-use heck::ToSnakeCase;
+use heck::{ToKebabCase, ToLowerCamelCase, ToSnakeCase, ToTitleCase};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -42,6 +42,8 @@ pub enum Take {
     Skip,
     /// It is copied as the rest says.
     Copy,
+    /// It is copied as the rest says, under the key as received.
+    CopyKeepingKey,
     /// It is copied untouched.
     Keep,
 }
@@ -131,11 +133,12 @@ impl Keys {
         let nested = raw.contains(JOINT);
         let take = match nested {
             false if rest.except.iter().any(|key| key == raw) => Take::Skip,
+            false if rest.keep_keys.iter().any(|pattern| pattern.matches(raw)) => Take::CopyKeepingKey,
             false if rest.keep.iter().any(|pattern| pattern.matches(raw)) => Take::Keep,
             _ => Take::Copy,
         };
-        let (key, kept) = match (take, rest.keys) {
-            (Take::Copy, KeyCase::Snake) => snake_path(raw),
+        let (key, kept) = match take {
+            Take::Copy => case_path(raw, rest.keys),
             _ => (raw.replace(JOINT, "_"), false),
         };
         let cut = limit::cut_key(kind, &key);
@@ -175,17 +178,25 @@ impl Keys {
     }
 }
 
-/// The snake_case of each key of a path, joined by `_`, and whether one had to stay as received.
-fn snake_path(raw: &str) -> (String, bool) {
+/// Each key of a path in its case, joined by `_`, and whether one had to stay as received.
+fn case_path(raw: &str, case: KeyCase) -> (String, bool) {
     let mut joined = String::with_capacity(raw.len() + 4);
     let mut kept = false;
     for (i, key) in raw.split(JOINT).enumerate() {
         if i > 0 {
             joined.push('_');
         }
-        let snake = key.to_snake_case();
-        kept |= snake.is_empty();
-        joined.push_str(if snake.is_empty() { key } else { &snake });
+        let cased = match case {
+            KeyCase::Snake => key.to_snake_case(),
+            KeyCase::Camel => key.to_lower_camel_case(),
+            KeyCase::Kebab => key.to_kebab_case(),
+            KeyCase::Title => key.to_title_case(),
+            KeyCase::Lower => key.to_lowercase(),
+            KeyCase::Preserve => key.to_owned(),
+        };
+        let nothing_left = cased.is_empty() && case != KeyCase::Preserve;
+        kept |= nothing_left;
+        joined.push_str(if nothing_left { key } else { &cased });
     }
     (joined, kept)
 }

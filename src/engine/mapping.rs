@@ -9,31 +9,22 @@ use super::event::{At, Kind};
 use super::keys::{JOINT, Take};
 use super::record::{RecordKind, limit};
 use super::rules::NameId;
+use super::rules::data::{Data, Field};
 use super::rules::expression::{Expression, From};
-use super::rules::record::{Field, RecordTemplate};
-use super::rules::rest::{Nested, Rest};
+use super::rules::record::RecordTemplate;
+use super::rules::rest::{Blank, Nested, Rest};
 use super::rules::rule::Rule;
-use super::scope::FieldSpan;
+use super::scope::{FieldScope, FieldSpan};
 use super::trace::{FieldOrigin, Tracer};
 use super::value::Value;
 use super::warning::{Note, WarningCode};
 use super::write;
-
-/// Which object of a record is being written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Level {
-    /// `profileData`, `evtData` or `tokenData`.
-    Outer,
-    /// An item of a list inside it.
-    Inner,
-}
 
 /// What stays the same while the members of one object are copied.
 #[derive(Clone, Copy)]
 struct Copying<'r> {
     rest: &'r Rest,
     kind: RecordKind,
-    level: Level,
     source: u8,
     max: usize,
 }
@@ -63,20 +54,19 @@ impl<T: Tracer> Run<'_, '_, T> {
             RecordKind::Profile => {
                 self.time(b",\"ts\":");
                 self.push(b",\"profileData\":");
-                self.data(template);
+                self.data(&template.data, template.kind, template.max_fields);
                 true
             }
             RecordKind::Event => {
                 let named = template.name.as_ref().is_some_and(|name| self.event_name_field(name));
                 self.push(b",\"evtData\":");
-                self.data(template);
+                self.data(&template.data, template.kind, template.max_fields);
                 self.time(b",\"ts\":");
                 named
             }
             RecordKind::Token => {
                 self.push(b",\"tokenData\":");
-                self.data(template);
-                self.outer.len() == template.fields.len()
+                self.data(&template.data, template.kind, template.max_fields) == template.data.fields.len()
             }
         };
         self.push(b"}");
@@ -94,7 +84,7 @@ impl<T: Tracer> Run<'_, '_, T> {
     #[cold]
     fn incomplete(&mut self, template: &RecordTemplate) {
         let target = self.plan.kind_name(template.kind);
-        let alternatives = template.fields.iter().flat_map(|field| &field.value.alternatives);
+        let alternatives = template.data.fields.iter().flat_map(|field| &field.value.alternatives);
         let found =
             alternatives.map(|alternative| self.start(&alternative.from)).find(|value| !value.is_missing());
         let at = found.map_or(At::ROOT, |value| value.at());
@@ -115,7 +105,7 @@ impl<T: Tracer> Run<'_, '_, T> {
                 push_escaped(self.out, text);
                 self.out.push(b'"');
             }
-            Value::Missing | Value::Items(_) => self.out.extend_from_slice(b"\"\""),
+            Value::Missing | Value::Items(_) | Value::Object => self.out.extend_from_slice(b"\"\""),
         }
     }
 
@@ -152,22 +142,38 @@ impl<T: Tracer> Run<'_, '_, T> {
         true
     }
 
-    fn data(&mut self, template: &RecordTemplate) {
-        self.outer.open(self.keys.name_count());
+    /// Writes an object and says how many fields it has.
+    fn data(&mut self, data: &Data, kind: RecordKind, max: usize) -> usize {
+        if self.scopes.len() == self.depth {
+            self.scopes.push(FieldScope::default());
+        }
+        let names = self.keys.name_count();
+        if let Some(scope) = self.scopes.get_mut(self.depth) {
+            scope.open(names);
+        }
         let start = self.out.len();
         self.push(b"{");
-        for field in &template.fields {
-            self.field(field);
+        self.depth += 1;
+        for field in &data.fields {
+            self.field(field, kind);
         }
-        if let Some(rest) = &template.rest {
+        for rest in data.rest.iter().chain(&data.merge) {
             for (source, origin) in rest.sources.iter().enumerate() {
                 if let Value::Node(at) = self.origin(origin) {
-                    let (kind, max, source) = (template.kind, template.max_fields, source.min(255) as u8);
-                    self.members(at, Copying { rest, kind, level: Level::Outer, source, max });
+                    let source = source.min(255) as u8;
+                    self.members(at, Copying { rest, kind, source, max });
                 }
             }
         }
+        self.depth -= 1;
         self.close(start);
+        self.scopes.get(self.depth).map_or(0, FieldScope::len)
+    }
+
+    /// The object that is being written.
+    #[inline]
+    fn scope(&mut self) -> Option<&mut FieldScope> {
+        self.scopes.get_mut(self.depth.wrapping_sub(1))
     }
 
     /// Ends an object: its last comma becomes the brace.
@@ -180,27 +186,40 @@ impl<T: Tracer> Run<'_, '_, T> {
         }
     }
 
-    fn field(&mut self, field: &Field) {
+    fn field(&mut self, field: &Field, kind: RecordKind) {
         let (value, alternative) = self.make(&field.value, Some(field.name), field.standard.is_some());
         let Some(alternative) = alternative else { return };
         let (start, at) = (self.out.len(), value.at());
         self.push(&field.rendered);
         let value_start = self.out.len();
         let cut = match (&value, &alternative.from) {
-            (Value::Node(at), _) => write::push_scalar(self.out, self.call.json, *at),
+            (Value::Node(at), _) => match self.call.json.kind(*at) {
+                Kind::Object | Kind::Array => {
+                    write::push_compact(self.out, self.call.json, *at);
+                    false
+                }
+                _ => write::push_scalar(self.out, self.call.json, *at),
+            },
             (Value::Text(text, _), _) => write::push_text(self.out, text),
             (Value::Json(json, _), _) => {
                 self.out.extend_from_slice(json.as_bytes());
                 false
             }
-            (Value::Items(at), From::Each(_, rest)) => {
-                if !self.items(*at, rest, field.name) {
+            (Value::Object, From::Object(data)) => {
+                if self.data(data, kind, usize::MAX) == 0 {
                     self.out.truncate(start);
                     return;
                 }
                 false
             }
-            (Value::Items(_) | Value::Missing, _) => {
+            (Value::Items(at), From::Each(_, item)) => {
+                if !self.items(*at, item, field.name) {
+                    self.out.truncate(start);
+                    return;
+                }
+                false
+            }
+            (Value::Items(_) | Value::Object | Value::Missing, _) => {
                 self.out.truncate(start);
                 return;
             }
@@ -218,8 +237,10 @@ impl<T: Tracer> Run<'_, '_, T> {
             final_form: true,
             plan: None,
         };
-        self.outer.add(field.name, span);
-        if T::ON {
+        if let Some(scope) = self.scope() {
+            scope.add(field.name, span);
+        }
+        if T::ON && self.depth == 1 {
             let value = self.out.get(value_start..self.out.len() - 1).unwrap_or_default();
             let origin = FieldOrigin::Named { field, alternative, at };
             self.tracer.field(&self.call, origin, value, start);
@@ -227,7 +248,7 @@ impl<T: Tracer> Run<'_, '_, T> {
     }
 
     /// Writes a list of rewritten objects; says whether there is anything in it.
-    fn items(&mut self, at: At, rest: &Rest, target: NameId) -> bool {
+    fn items(&mut self, at: At, data: &Data, target: NameId) -> bool {
         if self.call.json.kind(at) != Kind::Array {
             self.note(Note { code: WarningCode::ItemDropped, at, target: Some(target) });
             return false;
@@ -246,13 +267,9 @@ impl<T: Tracer> Run<'_, '_, T> {
                 self.note(Note { code: WarningCode::ItemLimit, at: item, target: Some(target) });
                 continue;
             }
-            self.inner.open(self.keys.name_count());
-            let item_start = self.out.len();
-            self.push(b"{");
-            let copying =
-                Copying { rest, kind: RecordKind::Event, level: Level::Inner, source: 0, max: usize::MAX };
-            self.members(item, copying);
-            self.close(item_start);
+            let outer = self.item.replace(item);
+            self.data(data, RecordKind::Event, usize::MAX);
+            self.item = outer;
             self.push(b",");
             count += 1;
         }
@@ -282,10 +299,14 @@ impl<T: Tracer> Run<'_, '_, T> {
         let json = self.call.json;
         let Some(decided) = self.keys.get(plan) else { return };
         let (take, note) = (decided.take, decided.note);
-        if take == Take::Skip || json.is_blank(value) {
+        let left_out = match take {
+            Take::Skip => Some("mapped by name, or excluded"),
+            _ if !json.is_blank(value) => None,
+            _ if json.kind(value) == Kind::Null => (copying.rest.nulls == Blank::Drop).then_some("null"),
+            _ => (copying.rest.empty == Blank::Drop).then_some("empty text"),
+        };
+        if let Some(why) = left_out {
             if T::ON {
-                let why =
-                    if take == Take::Skip { "mapped by name, or excluded" } else { "null or empty text" };
                 self.tracer.dropped(&self.call, value, why);
             }
             return;
@@ -340,10 +361,7 @@ impl<T: Tracer> Run<'_, '_, T> {
     ) {
         let Some(decided) = self.keys.get(plan) else { return };
         let name = decided.name;
-        let scope = match copying.level {
-            Level::Outer => &mut *self.outer,
-            Level::Inner => &mut *self.inner,
-        };
+        let Some(scope) = self.scopes.get_mut(self.depth.wrapping_sub(1)) else { return };
         let taken = scope.find(name);
         if taken.is_none() && scope.len() >= copying.max {
             return self.note(Note { code: WarningCode::PropertyLimit, at: value, target: None });
@@ -364,21 +382,19 @@ impl<T: Tracer> Run<'_, '_, T> {
             plan: Some(plan),
         };
         if let Some(first) = taken {
-            let Some(moved) = self.collide(first, span, name, copying.level) else { return };
+            let Some(moved) = self.collide(first, span, name, copying.rest.replaces) else { return };
             span = moved;
         }
-        let scope = match copying.level {
-            Level::Outer => &mut *self.outer,
-            Level::Inner => &mut *self.inner,
-        };
-        scope.add(name, span);
+        if let Some(scope) = self.scope() {
+            scope.add(name, span);
+        }
         if let Some(code) = note {
             self.notes.push(Note { code, at: key, target: None });
         }
         if cut {
             self.notes.push(Note { code: WarningCode::ValueCut, at: value, target: None });
         }
-        if T::ON && copying.level == Level::Outer {
+        if T::ON && self.depth == 1 {
             let text = self.out.get(span.value..span.end - 1).unwrap_or_default();
             let rendered = self.out.get(span.start..span.value - 1).unwrap_or_default();
             let origin = FieldOrigin::Copied { rest: copying.rest, rendered, at: value };
@@ -393,16 +409,15 @@ impl<T: Tracer> Run<'_, '_, T> {
         first: FieldSpan,
         second: FieldSpan,
         name: NameId,
-        level: Level,
+        replaces: bool,
     ) -> Option<FieldSpan> {
         let same = self.out.get(first.value..first.end) == self.out.get(second.value..second.end);
-        let repeated = first.plan.is_some() && first.plan == second.plan && first.source == second.source;
+        let same_object = first.plan.is_some() && first.source == second.source;
+        let repeated = same_object && first.plan == second.plan;
         // A key that stands twice in one object: the last counts, as `JSON.parse` has it.
-        let second_wins = first.plan.is_some()
-            && first.source == second.source
-            && (repeated || (second.final_form && !first.final_form));
-        let later_source = first.plan.is_some() && first.source != second.source;
-        if !same && !repeated && !later_source {
+        let second_wins = replaces || repeated || same_object && second.final_form && !first.final_form;
+        let other_object = first.plan.is_some() && first.source != second.source;
+        if !same && !repeated && !other_object && !replaces {
             let loser = if second_wins { first.key } else { second.key };
             self.note(Note { code: WarningCode::KeyCollision, at: loser, target: None });
         }
@@ -411,11 +426,10 @@ impl<T: Tracer> Run<'_, '_, T> {
             return None;
         }
         let removed = first.end - first.start;
-        match level {
-            Level::Outer => self.outer.remove(name, self.out),
-            Level::Inner => self.inner.remove(name, self.out),
+        if let Some(scope) = self.scopes.get_mut(self.depth.wrapping_sub(1)) {
+            scope.remove(name, self.out);
         }
-        if T::ON && level == Level::Outer {
+        if T::ON && self.depth == 1 {
             self.tracer.removed(first.start, removed);
         }
         let (start, value, end) = (second.start - removed, second.value - removed, second.end - removed);

@@ -6,6 +6,7 @@ use super::diagnostic::{Code, Diagnostics, did_you_mean};
 use super::evaluate::{Outcome, Reason};
 use super::record::RecordKind;
 use super::rules::NameId;
+use super::rules::layer::Layer;
 use super::rules::pack::{Pack, check_version};
 use super::rules::reader::Node;
 use super::rules::source::Source;
@@ -99,10 +100,15 @@ fn compile(
     options: &BTreeMap<String, Value>,
     problems: &mut Diagnostics,
 ) -> Option<Plan> {
-    let entry = parse_entry(files, problems);
-    let live = pack.map(str::to_owned).or(entry.pack).unwrap_or_else(|| "segment-cloud".to_owned());
-    let mut given = if pack.is_none_or(|pack| pack == live) { entry.options } else { BTreeMap::new() };
+    let entry_source = files.get(ENTRY).and_then(|text| Source::parse(ENTRY, text, problems));
+    let entry = entry_source.as_ref().map(|source| parse_entry(source, problems)).unwrap_or_default();
+    let live = pack.map(str::to_owned).or(entry.pack.clone()).unwrap_or_else(|| "segment-cloud".to_owned());
+    // Options and local rules of the entry file are about the pack it names.
+    let same = entry.pack.as_ref().is_none_or(|named| *named == live);
+    let mut given = if same { entry.options } else { BTreeMap::new() };
     given.extend(options.iter().map(|(name, value)| (name.clone(), value.clone())));
+    let (none, nothing) = (BTreeMap::new(), Layer::default());
+    let layer = if same { &entry.layer } else { &nothing };
     let mut packs = Vec::new();
     let mut chosen = None;
     for (file, text) in files.iter().filter(|(file, _)| file.starts_with("packs/")) {
@@ -110,9 +116,11 @@ fn compile(
         let is_live = name == live;
         packs.push(name);
         let Some(source) = Source::parse(file, text, problems) else { continue };
-        // The options given are the live pack's; the others are read with their defaults.
-        let none = BTreeMap::new();
-        let pack = Pack::parse(&source, if is_live { &given } else { &none }, problems);
+        // The options given and the local rules are the live pack's; the others are read as they are.
+        let pack = match is_live {
+            true => Pack::parse(&source, &given, layer, problems),
+            false => Pack::parse(&source, &none, &nothing, problems),
+        };
         if is_live {
             chosen = pack;
         }
@@ -136,18 +144,16 @@ fn compile(
 }
 
 #[derive(Default)]
-struct Entry {
+struct Entry<'a> {
     pack: Option<String>,
     options: BTreeMap<String, Value>,
+    layer: Layer<'a>,
     place: Option<super::diagnostic::Place>,
 }
 
-fn parse_entry(files: &RuleFiles, problems: &mut Diagnostics) -> Entry {
+fn parse_entry<'a>(source: &'a Source, problems: &mut Diagnostics) -> Entry<'a> {
     let mut entry = Entry::default();
-    let Some(source) = files.get(ENTRY).and_then(|text| Source::parse(ENTRY, text, problems)) else {
-        return entry;
-    };
-    let Some(fields) = Node::root(&source).fields(problems, "`version` and `pack`") else { return entry };
+    let Some(fields) = Node::root(source).fields(problems, "`version` and `pack`") else { return entry };
     check_version(&fields, problems);
     if let Some(node) = fields.require(problems, "pack") {
         entry.place = Some(node.place());
@@ -161,6 +167,7 @@ fn parse_entry(files: &RuleFiles, problems: &mut Diagnostics) -> Entry {
             }
         }
     }
+    entry.layer = Layer::parse(&fields, problems);
     fields.finish(problems);
     entry
 }

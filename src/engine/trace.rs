@@ -6,8 +6,8 @@
 use super::evaluate::Run;
 use super::event::{At, Call};
 use super::record::RecordKind;
+use super::rules::data::Field;
 use super::rules::expression::{Alternative, From, Part};
-use super::rules::record::Field;
 use super::rules::rest::{KeyCase, Nested, Rest};
 use super::rules::rule::{Action, Rule};
 use serde::Serialize;
@@ -178,14 +178,14 @@ impl Tracer for Trace {
 
 fn from_text(call: &Call<'_>, from: &From, at: At) -> String {
     match from {
-        From::Template(parts) => {
-            let paths = parts.iter().filter_map(|part| match part {
-                Part::Origin(origin) => Some(origin.as_str()),
-                Part::Text(_) => None,
+        From::Template(template) => {
+            let paths = template.parts.iter().flat_map(|part| match part {
+                Part::Origins(origins, _) => origins.as_slice(),
+                Part::Text(_) => &[],
             });
-            paths.collect::<Vec<_>>().join(", ")
+            paths.map(|origin| origin.as_str()).collect::<Vec<_>>().join(", ")
         }
-        From::Text(_) | From::Constant(_) => String::new(),
+        From::Text(_) | From::Constant(_) | From::Object(_) => String::new(),
         From::Origin(_) | From::Each(..) => call.json.path_of(at),
     }
 }
@@ -193,8 +193,8 @@ fn from_text(call: &Call<'_>, from: &From, at: At) -> String {
 fn copy_transforms(call: &Call<'_>, rest: &Rest, at: At) -> Vec<String> {
     use super::event::Kind;
     let mut transforms = Vec::new();
-    if rest.keys == KeyCase::Snake {
-        transforms.push("snake_case key".to_owned());
+    if rest.keys != KeyCase::Preserve {
+        transforms.push(format!("{} key", rest.keys.name()));
     }
     let array = call.json.kind(at) == Kind::Array;
     if array && rest.arrays == Nested::Stringify

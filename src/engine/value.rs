@@ -3,10 +3,11 @@
 use super::evaluate::Run;
 use super::event::{At, Kind};
 use super::record::{Format, format};
-use super::rules::expression::{Alternative, Expression, From, Part, Step};
+use super::rules::expression::{Alternative, Expression, From, Miss, Part, Step, Table, Template};
 use super::rules::{NameId, Origin};
 use super::trace::Tracer;
 use super::warning::{Note, WarningCode};
+use super::write;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -23,6 +24,8 @@ pub enum Value {
     Json(Arc<str>, At),
     /// A list of objects in the event, to be rewritten.
     Items(At),
+    /// An object that is yet to be written.
+    Object,
 }
 
 impl Value {
@@ -34,7 +37,7 @@ impl Value {
     /// The place in the event it comes from, the root where there is none.
     pub fn at(&self) -> At {
         match self {
-            Self::Missing => At::ROOT,
+            Self::Missing | Self::Object => At::ROOT,
             Self::Node(at) | Self::Text(_, at) | Self::Json(_, at) | Self::Items(at) => *at,
         }
     }
@@ -83,8 +86,10 @@ impl<T: Tracer> Run<'_, '_, T> {
                 }
             }
         }
+        let any = alternative.steps.last() == Some(&Step::Format(Format::Any));
         if let Value::Node(at) = value
             && matches!(self.call.json.kind(at), Kind::Object | Kind::Array)
+            && !any
         {
             self.note(Note { code: WarningCode::NestedDropped, at, target });
             return Value::Missing;
@@ -98,7 +103,8 @@ impl<T: Tracer> Run<'_, '_, T> {
             From::Origin(origin) => self.origin(origin),
             From::Text(text) => Value::Text(text.clone(), At::ROOT),
             From::Constant(json) => Value::Json(json.clone(), At::ROOT),
-            From::Template(parts) => self.template(parts),
+            From::Template(template) => self.template(template),
+            From::Object(_) => Value::Object,
             From::Each(origin, _) => match self.origin(origin) {
                 Value::Node(at) => Value::Items(at),
                 _ => Value::Missing,
@@ -114,29 +120,53 @@ impl<T: Tracer> Run<'_, '_, T> {
                 Some(at) if !self.call.json.is_blank(at) => Value::Node(at),
                 _ => Value::Missing,
             },
+            Origin::Item(path, _) => {
+                let found = match (self.item, path) {
+                    (Some(item), Some(path)) => path.locate_from(self.call.json, item),
+                    (item, None) => item,
+                    (None, Some(_)) => None,
+                };
+                match found {
+                    Some(at) if !self.call.json.is_blank(at) => Value::Node(at),
+                    _ => Value::Missing,
+                }
+            }
             Origin::Value(id, _) => self.values.get(id.0 as usize).cloned().unwrap_or(Value::Missing),
         }
     }
 
-    fn template(&self, parts: &[Part]) -> Value {
+    fn template(&self, template: &Template) -> Value {
         let mut text = String::new();
         let mut first = At::ROOT;
-        for part in parts {
-            match part {
-                Part::Text(plain) => text.push_str(plain),
-                Part::Origin(origin) => {
-                    let value = self.origin(origin);
-                    match self.text_of(&value) {
-                        Some(part) => text.push_str(&part),
-                        None => return Value::Missing,
+        for part in &template.parts {
+            let (origins, default) = match part {
+                Part::Text(plain) => {
+                    text.push_str(plain);
+                    continue;
+                }
+                Part::Origins(origins, default) => (origins, default),
+            };
+            let found =
+                origins.iter().map(|origin| self.origin(origin)).find(|value| self.text_of(value).is_some());
+            match (&found, default) {
+                (Some(value), _) => {
+                    let put_in = self.text_of(value).unwrap_or_default();
+                    if template.escape_html {
+                        push_html(&mut text, &put_in)
+                    } else {
+                        text.push_str(&put_in)
                     }
                     if first == At::ROOT {
                         first = value.at();
                     }
                 }
+                (None, Some(default)) => text.push_str(default),
+                (None, None) => return Value::Missing,
             }
         }
-        Value::Text(text.into(), first)
+        let text = if template.trim { text.trim() } else { &text };
+        // Empty text is nothing, wherever it comes from.
+        if text.is_empty() { Value::Missing } else { Value::Text(text.into(), first) }
     }
 
     /// The text of a value: of text its content, of numbers and booleans what is written.
@@ -149,24 +179,48 @@ impl<T: Tracer> Run<'_, '_, T> {
             },
             Value::Text(text, _) => Some(Cow::Borrowed(text)),
             Value::Json(json, _) => Some(Cow::Borrowed(json)),
-            Value::Missing | Value::Items(_) => None,
+            Value::Missing | Value::Items(_) | Value::Object => None,
         }
     }
 
     fn step(&self, step: &Step, value: &Value) -> Result<Value, WarningCode> {
         match step {
             Step::Format(format) => self.format(*format, value),
-            Step::Lookup(table) => {
-                let text = self.text_of(value).map(|text| text.trim().to_lowercase());
-                let line = table.iter().find(|(key, _)| Some(key) == text.as_ref());
-                Ok(line.map_or(Value::Missing, |(_, to)| Value::Text(to.as_str().into(), value.at())))
-            }
+            Step::Lookup(table) => Ok(self.look_up(table, value)),
+        }
+    }
+
+    fn look_up(&self, table: &Table, value: &Value) -> Value {
+        let text = self.text_of(value);
+        let key = text
+            .as_ref()
+            .map(|text| if table.match_case { text.to_string() } else { text.trim().to_lowercase() });
+        let line = table.lines.iter().find(|(found, _)| Some(found) == key.as_ref());
+        match (line, &table.otherwise) {
+            (Some((_, to)), _) => Value::Text(to.as_str().into(), value.at()),
+            (None, Miss::Drop) => Value::Missing,
+            (None, Miss::Pass) => value.clone(),
+            (None, Miss::Text(text)) => Value::Text(text.clone(), value.at()),
         }
     }
 
     #[inline]
     fn format(&self, format: Format, value: &Value) -> Result<Value, WarningCode> {
         let at = value.at();
+        match (format, value) {
+            (Format::Any, _) => return Ok(value.clone()),
+            (Format::String, Value::Node(at)) if self.call.json.kind(*at) != Kind::String => {
+                let mut compact = Vec::new();
+                write::push_compact(&mut compact, self.call.json, *at);
+                return Ok(Value::Text(String::from_utf8_lossy(&compact).into(), *at));
+            }
+            (Format::Boolean, Value::Node(at))
+                if matches!(self.call.json.kind(*at), Kind::True | Kind::False) =>
+            {
+                return Ok(value.clone());
+            }
+            _ => {}
+        }
         let number = match value {
             Value::Node(at) => match self.call.json.kind(*at) {
                 Kind::Number => true,
@@ -177,7 +231,7 @@ impl<T: Tracer> Run<'_, '_, T> {
             _ => false,
         };
         let Some(text) = self.text_of(value) else { return Err(WarningCode::InvalidValue) };
-        if !number && text.trim().is_empty() {
+        if !number && text.trim().is_empty() && format != Format::String {
             return Ok(Value::Missing);
         }
         let made = |text: &str| Value::Text(text.into(), at);
@@ -195,9 +249,36 @@ impl<T: Tracer> Run<'_, '_, T> {
                 Some(trimmed) => Ok(made(trimmed)),
                 None => Err(invalid),
             },
+            Format::Seconds => format::seconds(&text).map(|n| Value::Json(n.into(), at)).ok_or(invalid),
+            Format::SecondsOrNumber if number => Ok(value.clone()),
+            Format::SecondsOrNumber => {
+                format::seconds_or_number(&text).map(|n| Value::Json(n.into(), at)).ok_or(invalid)
+            }
+            Format::Boolean => format::boolean(&text).map(|word| Value::Json(word.into(), at)).ok_or(invalid),
+            Format::Trim => Ok(made(text.trim())),
+            Format::Lower => Ok(made(&text.to_lowercase())),
+            Format::Upper => Ok(made(&text.to_uppercase())),
+            Format::Sha256 => Ok(made(&format::sha256(&text))),
+            Format::String | Format::Any => Ok(value.clone()),
             Format::ObjectId if !format::is_object_id(&text) => Err(WarningCode::InvalidObjectId),
             Format::ObjectId if number => Ok(made(&text)),
             Format::ObjectId => Ok(value.clone()),
+        }
+    }
+}
+
+/// Appends text escaped for HTML, as Handlebars does.
+fn push_html(out: &mut String, text: &str) {
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#x27;"),
+            '`' => out.push_str("&#x60;"),
+            '=' => out.push_str("&#x3D;"),
+            other => out.push(other),
         }
     }
 }

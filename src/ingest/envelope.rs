@@ -35,6 +35,14 @@ pub(crate) fn scan_call<'a>(text: &'a str, scanner: &'a mut Scanner) -> Result<J
     })
 }
 
+/// Complains of an array that is no JSON, with the place where the sender wrote it.
+pub(crate) fn check_array(text: &str) -> Result<(), Complaint> {
+    match Scanner::default().scan_within(text, BATCH_DEPTH) {
+        Err(error) if serde_json::from_str::<&RawValue>(text).is_err() => Err(not_json(text, error)),
+        _ => Ok(()),
+    }
+}
+
 /// Memory for indexing one batch.
 #[derive(Debug, Default)]
 pub(crate) struct BatchIndex {

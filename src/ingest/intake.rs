@@ -36,21 +36,27 @@ pub(crate) struct Request<'a> {
 pub(crate) fn read(body: &[u8], request: &Request<'_>) -> Result<Vec<NewEvent>, Complaint> {
     let text = envelope::text(body)?;
     match request.endpoint {
-        Endpoint::Single(kind) => read_call(text, kind, request).map(|event| vec![event]),
-        Endpoint::Batch => read_batch(text, request),
+        Endpoint::Single(kind) => read_call(text, Some(kind), request).map(|event| vec![event]),
+        Endpoint::Batch => read_batch(text, "/batch", request),
+        Endpoint::Webhook if text.trim_start().starts_with('[') => {
+            envelope::check_array(text)?;
+            read_batch(&format!("{{\"batch\":{text}}}"), "", request)
+        }
+        Endpoint::Webhook => read_call(text, None, request).map(|event| vec![event]),
     }
 }
 
-fn read_call(text: &str, kind: CallKind, request: &Request<'_>) -> Result<NewEvent, Complaint> {
+fn read_call(text: &str, kind: Option<CallKind>, request: &Request<'_>) -> Result<NewEvent, Complaint> {
     let mut scanner = Scanner::default();
     let call = Incoming { json: envelope::scan_call(text, &mut scanner)?, at: At::ROOT };
     check_key(&call, request)?;
-    call.check(Some(kind))?;
+    call.check(kind)?;
     let shared = Shared::default();
-    Ok(complete(&call, Some(kind), &shared, request))
+    Ok(complete(&call, kind, &shared, request))
 }
 
-fn read_batch(text: &str, request: &Request<'_>) -> Result<Vec<NewEvent>, Complaint> {
+/// The events of a batch; `list` points to where the sender put its calls.
+fn read_batch(text: &str, list: &str, request: &Request<'_>) -> Result<Vec<NewEvent>, Complaint> {
     let limits = request.limits;
     let mut memory = BatchIndex::default();
     let (json, deep) = envelope::scan_batch(text, &mut memory)?;
@@ -69,12 +75,12 @@ fn read_batch(text: &str, request: &Request<'_>) -> Result<Vec<NewEvent>, Compla
     let count = json.elements(calls).count();
     if count > limits.batch_events {
         let message = format!("expected at most {} calls in a batch, found {count}", limits.batch_events);
-        return Err(Complaint::new(Code::TooManyEvents, message).at("/batch"));
+        return Err(Complaint::new(Code::TooManyEvents, message).at(list));
     }
     let shared = Shared::of(&batch, count, limits)?;
     let events = json.elements(calls).enumerate().map(|(index, at)| {
         let call = Incoming { json, at };
-        let place = || format!("/batch/{index}");
+        let place = || format!("{list}/{index}");
         if deep.binary_search(&index).is_ok() {
             return keep_remains(&call, envelope::too_deep(), &place(), request);
         }

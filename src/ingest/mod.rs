@@ -67,10 +67,13 @@ pub(crate) enum Endpoint {
     Single(CallKind),
     /// `{"batch":[…]}`.
     Batch,
+    /// What Segment's Webhooks destinations post: one call, or an array of calls, each naming its own type.
+    /// Source: <https://segment.com/docs/connections/destinations/catalog/webhooks/>, read 2026-11.
+    Webhook,
 }
 
 /// Segment's paths and the short ones its SDKs use, below `/v1/`.
-const ENDPOINTS: [(&str, Endpoint); 15] = [
+const ENDPOINTS: [(&str, Endpoint); 16] = [
     ("identify", Endpoint::Single(CallKind::Identify)),
     ("i", Endpoint::Single(CallKind::Identify)),
     ("track", Endpoint::Single(CallKind::Track)),
@@ -86,6 +89,7 @@ const ENDPOINTS: [(&str, Endpoint); 15] = [
     ("batch", Endpoint::Batch),
     ("b", Endpoint::Batch),
     ("import", Endpoint::Batch),
+    ("webhooks/segment", Endpoint::Webhook),
 ];
 
 /// Adds the routes. What else is asked for below `/v1/` is answered as a sender understands it, not with a page.

@@ -73,7 +73,7 @@ impl Ingest {
         if head.gzip {
             let cap = match endpoint {
                 Endpoint::Single(_) => self.limits.event_bytes,
-                Endpoint::Batch => self.limits.inflated_bytes,
+                Endpoint::Batch | Endpoint::Webhook => self.limits.inflated_bytes,
             };
             body = gzip::inflate(&body, cap, &mut share)?;
         }
@@ -113,7 +113,7 @@ impl Ingest {
             };
         let (cap, too_large) = match endpoint {
             Endpoint::Single(_) => (self.limits.event_bytes, Code::EventTooLarge),
-            Endpoint::Batch => (self.limits.batch_bytes, Code::BatchTooLarge),
+            Endpoint::Batch | Endpoint::Webhook => (self.limits.batch_bytes, Code::BatchTooLarge),
         };
         let announced =
             request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());

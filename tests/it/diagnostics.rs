@@ -1,6 +1,7 @@
 //! Diagnostics: `tests/golden/diagnostics/<code>/` holds rules with the problem and what is said of it.
 //!
-//! `rules.yaml` is compiled as the pack `rules`; `# pack: NAME` and `# option: KEY=VALUE` at its head stand for flags.
+//! `rules.yaml` is compiled as the pack `rules`; `# pack: NAME` and `# option: KEY=VALUE` at its head
+//! stand for flags, `# entry: LINE` for a line of the entry file.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,10 @@ fn compile(text: &str) -> Diagnostics {
     let option = flag("# option:").and_then(|pair| pair.split_once('='));
     let options: BTreeMap<_, _> =
         option.map(|(key, value)| (key.to_owned(), value.into())).into_iter().collect();
-    let files: RuleFiles = [("packs/rules.yaml".to_owned(), text.to_owned())].into();
+    let mut files: RuleFiles = [("packs/rules.yaml".to_owned(), text.to_owned())].into();
+    if let Some(line) = flag("# entry:") {
+        files.insert("tapline.yaml".to_owned(), format!("version: 1\npack: rules\n{line}\n"));
+    }
     Plan::compile(&files, Some(flag("# pack:").unwrap_or("rules")), &options).err().unwrap_or_default()
 }
 

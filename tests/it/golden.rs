@@ -1,5 +1,8 @@
 //! Golden cases: `tests/golden/cases/*.txt` hold events and, byte for byte, what they become.
 //!
+//! Files in `tests/golden/language/` begin with a pack of their own, up to a line `---`; with a line `--- entry` in it,
+//! what follows that line is the entry file.
+//!
 //! A case is a title, options, an event and the outcome; `with:` at the head of a file stands at the start of every
 //! event. `UPDATE_GOLDEN=1` rewrites the outcomes, for reading the difference before it is committed.
 
@@ -49,16 +52,17 @@ fn every_warning_and_every_reason_of_the_default_pack_has_a_case() {
 }
 
 fn files() -> Vec<PathBuf> {
-    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/cases");
-    let mut files: Vec<PathBuf> =
-        std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let list = |name: &str| std::fs::read_dir(root.join(name)).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> = list("cases").chain(list("language")).collect();
     files.sort();
     files
 }
 
 /// The file with the outcomes as they are, and how many cases it holds.
 fn rewrite(text: &str) -> (String, usize) {
-    let with = text.lines().find_map(|line| line.strip_prefix("with:")).unwrap().trim();
+    let with = text.lines().find_map(|line| line.strip_prefix("with:")).unwrap_or_default().trim();
+    let pack = text.split_once("\n---\n").map(|(pack, _)| pack);
     let (mut out, mut options, mut now, mut cases) = (String::new(), String::new(), None, 0);
     for line in text.lines() {
         if ["outcome: ", "record: ", "warning: "].iter().any(|start| line.starts_with(start)) {
@@ -73,7 +77,7 @@ fn rewrite(text: &str) -> (String, usize) {
             now = time::parse_iso(given);
         } else if let Some(event) = line.strip_prefix("event: ") {
             cases += 1;
-            out.push_str(&outcome(&complete(event, with), &options, now));
+            out.push_str(&outcome(&complete(event, with), pack, &options, now));
         }
     }
     (out, cases)
@@ -87,11 +91,22 @@ fn complete(event: &str, with: &str) -> String {
     }
 }
 
-fn outcome(event: &str, options: &str, received_at: Option<i64>) -> String {
+fn outcome(event: &str, pack: Option<&str>, options: &str, received_at: Option<i64>) -> String {
     let pairs = options.split_whitespace().filter_map(|pair| pair.split_once('='));
     let options: BTreeMap<_, _> = pairs.map(|(name, value)| (name.to_owned(), value.into())).collect();
-    let files = rulebook::embedded_files();
-    let plan = Arc::new(Plan::compile(&files, None, &options).unwrap());
+    let files = match pack {
+        Some(text) => {
+            let (pack, entry) =
+                text.split_once("\n--- entry\n").unwrap_or((text, "version: 1\npack: case\n"));
+            [("packs/case.yaml", pack), ("tapline.yaml", entry)]
+                .map(|(file, text)| (file.into(), text.into()))
+                .into()
+        }
+        None => rulebook::embedded_files(),
+    };
+    let plan =
+        Plan::compile(&files, pack.map(|_| "case"), &options).unwrap_or_else(|problems| panic!("{problems}"));
+    let plan = Arc::new(plan);
     let context = Context { received_at };
     let mut evaluator = Evaluator::new(plan);
     let result = preview(&mut evaluator, event.as_bytes(), &context, true);

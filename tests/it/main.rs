@@ -19,6 +19,8 @@ mod journal;
 mod pipeline;
 /// What holds for every event, however odd.
 mod properties;
+/// The examples of rules/README.md.
+mod rules_page;
 /// The program as a process: starting, ending, exit codes.
 mod serve;
 /// The stand-in for CleverTap.

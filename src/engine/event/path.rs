@@ -3,7 +3,7 @@
 //! Keys are compared exactly, case and all. A key that holds a dot, a bracket, a quote or a blank is quoted, with `"`
 //! doubled inside.
 
-use super::{At, Call, Member};
+use super::{At, Call, Json, Member};
 use std::fmt;
 use std::sync::Arc;
 
@@ -44,14 +44,29 @@ impl Path {
     /// Where the path leads in a call; none when it leads nowhere. What stands there may still be null.
     #[inline]
     pub fn locate(&self, call: &Call<'_>) -> Option<At> {
-        let mut at = match self.member {
+        let start = match self.member {
             Some(member) => call.member(member)?,
             None => At::ROOT,
         };
+        self.locate_from(call.json, start)
+    }
+
+    /// The same path for looking into any object, not only a call.
+    #[must_use]
+    pub fn anywhere(self) -> Self {
+        let first = self.member.map(|member| Segment::Key(member.name().into()));
+        let rest = first.into_iter().chain(self.rest.iter().cloned()).collect();
+        Self { text: self.text, member: None, rest }
+    }
+
+    /// Where the path leads from a place on.
+    #[inline]
+    pub fn locate_from(&self, json: Json<'_>, start: At) -> Option<At> {
+        let mut at = start;
         for segment in self.rest.iter() {
             at = match segment {
-                Segment::Key(key) => call.json.get(at, key)?,
-                Segment::Index(index) => call.json.elements(at).nth(*index as usize)?,
+                Segment::Key(key) => json.get(at, key)?,
+                Segment::Index(index) => json.elements(at).nth(*index as usize)?,
             };
         }
         Some(at)

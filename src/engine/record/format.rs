@@ -22,11 +22,29 @@ pub enum Format {
     Email,
     /// 1 to 64 of the characters that CleverTap takes as objectId.
     ObjectId,
+    /// Seconds since 1970; numbers are left alone but for milliseconds, which are recognised.
+    Seconds,
+    /// Seconds since 1970; numbers, also in text, are left alone.
+    SecondsOrNumber,
+    /// `true` or `false`, also from text and from 0 and 1.
+    Boolean,
+    /// Text, whatever it was: what is no text becomes its JSON.
+    String,
+    /// Text without the blanks around it.
+    Trim,
+    /// Text in small letters.
+    Lower,
+    /// Text in capitals.
+    Upper,
+    /// The SHA-256 of text, in hexadecimal.
+    Sha256,
+    /// Anything, as it is.
+    Any,
 }
 
 impl Format {
     /// Every format, by the name rules use.
-    pub const ALL: [(&'static str, Self); 7] = [
+    pub const ALL: [(&'static str, Self); 16] = [
         ("text", Self::Text),
         ("number", Self::Number),
         ("date", Self::Date),
@@ -34,6 +52,15 @@ impl Format {
         ("phone", Self::Phone),
         ("email", Self::Email),
         ("object_id", Self::ObjectId),
+        ("unix_seconds", Self::Seconds),
+        ("unix_seconds_or_number", Self::SecondsOrNumber),
+        ("boolean", Self::Boolean),
+        ("string", Self::String),
+        ("trim", Self::Trim),
+        ("lower", Self::Lower),
+        ("upper", Self::Upper),
+        ("sha256", Self::Sha256),
+        ("any", Self::Any),
     ];
 
     /// The name rules use.
@@ -50,6 +77,12 @@ impl Format {
             Self::Gender => "`m`, `male`, `f` or `female`",
             Self::Phone => "a number with its country code such as `+4915112345678`",
             Self::Email => "an address such as `jane@example.com`",
+            Self::Seconds | Self::SecondsOrNumber => {
+                "a time such as `2026-01-31T12:00:00Z`, or seconds since 1970"
+            }
+            Self::Boolean => "`true`, `false`, `1` or `0`",
+            Self::String | Self::Any => "any value",
+            Self::Trim | Self::Lower | Self::Upper | Self::Sha256 => "text or a number",
             Self::ObjectId => "1 to 64 letters, digits or `=|<>;+.()!:$@_-`",
         }
     }
@@ -67,6 +100,34 @@ pub fn date(text: &str) -> Option<String> {
         _ => time::parse_iso(text)?.div_euclid(1000),
     };
     Some(format!("$D_{seconds}"))
+}
+
+/// Seconds since 1970 of the same, as a number.
+pub fn seconds(text: &str) -> Option<String> {
+    date(text).and_then(|date| date.strip_prefix("$D_").map(str::to_owned))
+}
+
+/// Seconds since 1970 of an ISO date or date-time; a number, also in text, as it is.
+pub fn seconds_or_number(text: &str) -> Option<String> {
+    if is_json_number(text) {
+        return Some(text.to_owned());
+    }
+    time::parse_iso(text).map(|millis| millis.div_euclid(1000).to_string())
+}
+
+/// `true` or `false` of text that says so in English or in digits.
+pub fn boolean(text: &str) -> Option<&'static str> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" => Some("true"),
+        "false" | "0" | "no" => Some("false"),
+        _ => None,
+    }
+}
+
+/// SHA-256 in hexadecimal.
+pub fn sha256(text: &str) -> String {
+    use sha2::Digest;
+    sha2::Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn epoch_seconds(text: &str, number: f64) -> Option<i64> {

@@ -1,12 +1,13 @@
 //! Conditions: when a rule applies.
 //!
 //! A mapping holds when every line of it holds:
-//! `type`, `event`, `option`, `present`, `missing`, `is`, `integration_off`, and `all`, `any`, `not` around others.
+//! `type`, `event`, `where`, `option`, `present`, `missing`, `integration_off`, and `all`, `any`, `not` around others.
 
+use super::operator::Predicate;
 use super::reader::Node;
 use super::{Origin, Scope};
 use crate::engine::diagnostic::{Code, Diagnostics, Place, did_you_mean};
-use crate::engine::event::{CallKind, KindSet};
+use crate::engine::event::{CallKind, KindSet, Member, Path};
 
 /// A checked condition.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,15 +27,6 @@ pub enum Condition {
 pub enum Test {
     /// The call is of one of these kinds.
     Type(KindSet),
-    /// The event's name is one of these.
-    Event {
-        /// The names.
-        names: Vec<String>,
-        /// Whether case counts.
-        ignore_case: bool,
-    },
-    /// The event's name is one that only CleverTap may raise.
-    RestrictedEvent,
     /// A pack option has this value; the pack's compilation knows whether it does.
     Option {
         /// The option.
@@ -48,14 +40,12 @@ pub enum Test {
     Present(Vec<Origin>),
     /// Nothing stands at any of the places.
     Missing(Vec<Origin>),
-    /// A place holds one of these texts.
-    Is {
+    /// What stands at a place satisfies every one of these.
+    Where {
         /// The place.
         origin: Origin,
-        /// The texts.
-        texts: Vec<String>,
-        /// Whether case counts.
-        ignore_case: bool,
+        /// What is asked of it.
+        predicates: Vec<Predicate>,
     },
     /// The call's `integrations` turn off the destination with one of these names. The first name that stands there
     /// decides, and beats `All`; an object counts as on.
@@ -80,7 +70,8 @@ impl Condition {
             line(&node, parse_types(&node, problems).map(Test::Type));
         }
         if let Some(node) = fields.get("event") {
-            line(&node, parse_event(&node, problems));
+            let origin = Origin::Path(Path::of(Member::Event));
+            line(&node, Some(Test::Where { origin, predicates: Predicate::parse(&node, problems) }));
         }
         if let Some(node) = fields.get("present") {
             line(&node, Some(Test::Present(Origin::parse_list(&node, scope, problems))));
@@ -97,9 +88,11 @@ impl Condition {
                 line(&value, parse_option(name, &value, scope, problems));
             }
         }
-        if let Some(node) = fields.get("is") {
-            for test in parse_is(&node, problems) {
-                line(&node, Some(test));
+        if let Some(node) = fields.get("where") {
+            for (path, node) in node.members(problems, "paths and what is asked of them") {
+                let origin = Origin::parse_text(path, &node, scope, problems);
+                let predicates = Predicate::parse(&node, problems);
+                line(&node, origin.map(|origin| Test::Where { origin, predicates }));
             }
         }
         if let Some(node) = fields.get("all") {
@@ -137,27 +130,6 @@ fn parse_types(node: &Node<'_>, problems: &mut Diagnostics) -> Option<KindSet> {
     Some(set)
 }
 
-fn parse_event(node: &Node<'_>, problems: &mut Diagnostics) -> Option<Test> {
-    if !node.value.is_mapping() {
-        return Some(Test::Event { names: node.texts(problems, "an event's name"), ignore_case: false });
-    }
-    let fields = node.fields(problems, "an event's name")?;
-    let names = fields.get("is").map(|node| node.texts(problems, "an event's name"));
-    let ignore_case = fields.get("ignore_case").and_then(|node| node.boolean(problems)).unwrap_or(false);
-    let restricted = fields.get("restricted").and_then(|node| node.boolean(problems));
-    let node = fields.node.clone();
-    fields.finish(problems);
-    match (names, restricted) {
-        (Some(names), None) => Some(Test::Event { names, ignore_case }),
-        (None, Some(true)) => Some(Test::RestrictedEvent),
-        _ => {
-            let message = "expected either `is` with names or `restricted: true`";
-            node.problem(problems, Code::R105, message, None);
-            None
-        }
-    }
-}
-
 fn parse_option(name: &str, node: &Node<'_>, scope: &Scope<'_>, problems: &mut Diagnostics) -> Option<Test> {
     let Some(option) = scope.options.iter().find(|option| option.name == name) else {
         let help = did_you_mean(name, scope.options.iter().map(|option| option.name.as_str()));
@@ -169,29 +141,4 @@ fn parse_option(name: &str, node: &Node<'_>, scope: &Scope<'_>, problems: &mut D
         node.expected(problems, option.kind.expects());
     }
     Some(Test::Option { name: name.to_owned(), expected: expected?, actual: option.value.clone() })
-}
-
-fn parse_is(node: &Node<'_>, problems: &mut Diagnostics) -> Vec<Test> {
-    let mut tests = Vec::new();
-    for (path, node) in node.members(problems, "paths and texts, as `{ context.os.name: iOS }`") {
-        let origin = match crate::engine::event::Path::parse(path) {
-            Ok(path) => Some(Origin::Path(path)),
-            Err(message) => {
-                problems.push(Code::R201, Some(node.key_place()), message, None);
-                None
-            }
-        };
-        let (texts, ignore_case) = match node.value.is_mapping() {
-            false => (node.texts(problems, "text"), false),
-            true => {
-                let Some(fields) = node.fields(problems, "text") else { continue };
-                let texts = fields.require(problems, "is").map(|node| node.texts(problems, "text"));
-                let ignore = fields.get("ignore_case").and_then(|node| node.boolean(problems));
-                fields.finish(problems);
-                (texts.unwrap_or_default(), ignore.unwrap_or(false))
-            }
-        };
-        tests.extend(origin.map(|origin| Test::Is { origin, texts, ignore_case }));
-    }
-    tests
 }

@@ -1,12 +1,13 @@
 //! Expressions: how one value of a record is made.
 //!
 //! A path, or a list of alternatives of which the first that yields something counts. An alternative is a path or a
-//! mapping: `from` or `template` or `value`, then `lookup`, then `as`, all under `when`.
+//! mapping: `from`, `template`, `value`, `object` or `each` with `item`, then `lookup`, then `as`, all under `when`;
+//! `default` stands in where nothing else yields anything.
 //! Nothing, null and empty text yield nothing; `false` and `0` are something.
 
 use super::condition::Condition;
-use super::reader::Node;
-use super::rest::Rest;
+use super::data::Data;
+use super::reader::{Fields, Node};
 use super::{Origin, Scope};
 use crate::engine::diagnostic::{Code, Diagnostics, Place};
 use crate::engine::record::Format;
@@ -37,14 +38,27 @@ pub struct Alternative {
 pub enum From {
     /// A place or a named value.
     Origin(Origin),
-    /// Text with places in it; yields nothing unless every place does.
-    Template(Vec<Part>),
+    /// Text with places in it; yields nothing unless every place does or has a default.
+    Template(Box<Template>),
     /// Always the same text.
     Text(Arc<str>),
     /// Always the same value, as JSON.
     Constant(Arc<str>),
+    /// An object.
+    Object(Box<Data>),
     /// A list of objects, each rewritten.
-    Each(Origin, Box<Rest>),
+    Each(Origin, Box<Data>),
+}
+
+/// Text with places in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Template {
+    /// Its parts, in order.
+    pub parts: Vec<Part>,
+    /// Whether blanks around the result are removed.
+    pub trim: bool,
+    /// Whether what is put in is escaped for HTML: `&`, `<`, `>`, `"`, `'`, `` ` ``, `=`.
+    pub escape_html: bool,
 }
 
 /// A part of a template.
@@ -52,8 +66,19 @@ pub enum From {
 pub enum Part {
     /// As written.
     Text(String),
-    /// What stands there, as text.
-    Origin(Origin),
+    /// What stands at the first place that holds something, as text, else the default.
+    Origins(Vec<Origin>, Option<String>),
+}
+
+/// What becomes of a value that a table has no line for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Miss {
+    /// It yields nothing.
+    Drop,
+    /// It passes as it is.
+    Pass,
+    /// This text stands in.
+    Text(Arc<str>),
 }
 
 /// What is done to a value.
@@ -61,8 +86,19 @@ pub enum Part {
 pub enum Step {
     /// It is brought into a form; yields nothing, with a warning, where that can not be.
     Format(Format),
-    /// It is looked up in a table, case ignored; yields nothing where the table has no line for it.
-    Lookup(Vec<(String, String)>),
+    /// It is looked up in a table.
+    Lookup(Box<Table>),
+}
+
+/// A table of texts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table {
+    /// What is found, and what it becomes.
+    pub lines: Vec<(String, String)>,
+    /// What becomes of the rest.
+    pub otherwise: Miss,
+    /// Whether case counts.
+    pub match_case: bool,
 }
 
 impl Step {
@@ -107,11 +143,12 @@ fn parse_alternative(
     }
     let Some(fields) = node.fields(problems, "a value") else { return Vec::new() };
     let when = fields.get("when").and_then(|node| Condition::parse(&node, scope, problems));
-    let lookup = fields.get("lookup").map(|node| parse_table(&node, problems));
+    let lookup = fields.get("lookup").and_then(|node| parse_table(&node, problems));
     let format = fields.get("as").map(|node| node.one_or_many());
     let from = parse_from(&fields, scope, problems);
+    let default = fields.get("default").and_then(|node| parse_constant(&node, problems));
     fields.finish(problems);
-    let mut steps: Vec<Step> = lookup.map(Step::Lookup).into_iter().collect();
+    let mut steps: Vec<Step> = lookup.map(|table| Step::Lookup(Box::new(table))).into_iter().collect();
     match format {
         None => steps.extend(usual_steps),
         Some(nodes) => {
@@ -119,64 +156,94 @@ fn parse_alternative(
             steps.extend(formats.map(Step::Format));
         }
     }
-    from.into_iter()
-        .map(|from| Alternative { from, steps: steps.clone(), when: when.clone(), place: place.clone() })
-        .collect()
+    let made =
+        from.into_iter().map(|from| (from, steps.clone())).chain(default.map(|from| (from, Vec::new())));
+    made.map(|(from, steps)| Alternative { from, steps, when: when.clone(), place: place.clone() }).collect()
 }
 
-fn parse_from(
-    fields: &super::reader::Fields<'_>,
-    scope: &Scope<'_>,
-    problems: &mut Diagnostics,
-) -> Vec<From> {
-    let from = fields.get("from");
-    let template = fields.get("template");
-    let value = fields.get("value");
-    let each = fields.get("each");
-    let rest = fields.get("item");
-    match (from, template, value, each) {
-        (Some(node), None, None, None) => {
+fn parse_from(fields: &Fields<'_>, scope: &Scope<'_>, problems: &mut Diagnostics) -> Vec<From> {
+    let (from, template, value) = (fields.get("from"), fields.get("template"), fields.get("value"));
+    let (object, each, item) = (fields.get("object"), fields.get("each"), fields.get("item"));
+    let trim = fields.get("trim").and_then(|node| node.boolean(problems)).unwrap_or(false);
+    let escape =
+        fields.get("escape").and_then(|node| node.choice(problems, &[("html", true), ("none", false)]));
+    match (from, template, value, object, each) {
+        (Some(node), None, None, None, None) => {
             Origin::parse_list(&node, scope, problems).into_iter().map(From::Origin).collect()
         }
-        (None, Some(node), None, None) => parse_template(&node, scope, problems).into_iter().collect(),
-        (None, None, Some(node), None) => match (node.value.as_str(), serde_json::to_string(node.value)) {
-            (Some(text), _) => vec![From::Text(text.into())],
-            (None, Ok(json)) => vec![From::Constant(json.into())],
-            (None, Err(_)) => {
-                node.expected(problems, "a value that JSON has");
-                Vec::new()
-            }
-        },
-        (None, None, None, Some(node)) => {
+        (None, Some(node), None, None, None) => {
+            let parts = parse_template(&node, scope, problems);
+            let template = parts.map(|parts| Template { parts, trim, escape_html: escape.unwrap_or(false) });
+            template.map(|template| From::Template(Box::new(template))).into_iter().collect()
+        }
+        (None, None, Some(node), None, None) => parse_constant(&node, problems).into_iter().collect(),
+        (None, None, None, Some(node), None) => {
+            vec![From::Object(Box::new(Data::parse(&node, false, scope, problems)))]
+        }
+        (None, None, None, None, Some(node)) => {
             let origin = Origin::parse(&node, scope, problems);
-            let item = rest.and_then(|node| Rest::parse_item(&node, scope, problems));
-            match (origin, item) {
-                (Some(origin), Some(item)) => vec![From::Each(origin, Box::new(item))],
-                (Some(_), None) => {
-                    node.problem(problems, Code::R105, "expected `item` beside `each`", None);
-                    Vec::new()
-                }
-                _ => Vec::new(),
-            }
+            let Some(item) = item else {
+                node.problem(problems, Code::R105, "expected `item` beside `each`", None);
+                return Vec::new();
+            };
+            let item = Data::parse(&item, false, &scope.inside_item(), problems);
+            origin.map(|origin| From::Each(origin, Box::new(item))).into_iter().collect()
         }
         _ => {
-            let message = "expected one of `from`, `template`, `value` or `each`";
+            let message = "expected one of `from`, `template`, `value`, `object` or `each`";
             fields.node.problem(problems, Code::R105, message, None);
             Vec::new()
         }
     }
 }
 
-fn parse_table(node: &Node<'_>, problems: &mut Diagnostics) -> Vec<(String, String)> {
-    let members = node.members(problems, "a table of texts, as `{ ios: apns }`");
-    let lines = members
-        .iter()
-        .filter_map(|(key, node)| Some((key.to_lowercase(), node.text(problems, "text")?.into())));
-    lines.collect()
+fn parse_constant(node: &Node<'_>, problems: &mut Diagnostics) -> Option<From> {
+    match (node.value.as_str(), serde_json::to_string(node.value)) {
+        (Some(text), _) => Some(From::Text(text.into())),
+        (None, Ok(json)) => Some(From::Constant(json.into())),
+        (None, Err(_)) => {
+            node.expected(problems, "a value that JSON has");
+            None
+        }
+    }
 }
 
-/// `{traits.firstName} {traits.lastName}`; a brace is written twice.
-fn parse_template(node: &Node<'_>, scope: &Scope<'_>, problems: &mut Diagnostics) -> Option<From> {
+/// A table, or a mapping with `table` and how to use it.
+fn parse_table(node: &Node<'_>, problems: &mut Diagnostics) -> Option<Table> {
+    const MISSES: [(&str, bool); 2] = [("drop", false), ("pass", true)];
+    let members = node.members(problems, "a table of texts, as `{ ios: apns }`");
+    let (table, otherwise, match_case) = match members.iter().any(|(key, _)| *key == "table") {
+        false => (Some(node.clone()), Miss::Drop, false),
+        true => {
+            let fields = node.fields(problems, "a table")?;
+            let table = fields.require(problems, "table");
+            let choice = fields.get("otherwise").and_then(|node| match node.value.is_mapping() {
+                false => {
+                    node.choice(problems, &MISSES).map(|pass| if pass { Miss::Pass } else { Miss::Drop })
+                }
+                true => {
+                    let fields = node.fields(problems, "`drop`, `pass` or `{ value: TEXT }`")?;
+                    let text = fields.require(problems, "value").and_then(|node| node.text(problems, "text"));
+                    fields.finish(problems);
+                    text.map(|text| Miss::Text(text.into()))
+                }
+            });
+            let match_case =
+                fields.get("match_case").and_then(|node| node.boolean(problems)).unwrap_or(false);
+            fields.finish(problems);
+            (table, choice.unwrap_or(Miss::Drop), match_case)
+        }
+    };
+    let members = table?.members(problems, "a table of texts, as `{ ios: apns }`");
+    let key = |key: &str| if match_case { key.to_owned() } else { key.to_lowercase() };
+    let lines =
+        members.iter().filter_map(|(found, node)| Some((key(found), node.text(problems, "text")?.into())));
+    Some(Table { lines: lines.collect(), otherwise, match_case })
+}
+
+/// `{traits.first, traits.firstName|someone} {traits.lastName}`: places after one another, a default behind the bar; a
+/// brace is written twice.
+fn parse_template(node: &Node<'_>, scope: &Scope<'_>, problems: &mut Diagnostics) -> Option<Vec<Part>> {
     let text = node.text(problems, "text with paths in braces")?;
     let mut parts = Vec::new();
     let mut plain = String::new();
@@ -189,7 +256,7 @@ fn parse_template(node: &Node<'_>, scope: &Scope<'_>, problems: &mut Diagnostics
             rest = after;
             continue;
         }
-        let Some((path, after)) = after.strip_prefix('{').and_then(|inside| inside.split_once('}')) else {
+        let Some((inside, after)) = after.strip_prefix('{').and_then(|inside| inside.split_once('}')) else {
             let message = format!("expected a path in braces in `{text}`");
             node.problem(problems, Code::R201, message, Some("write a brace itself twice".into()));
             return None;
@@ -197,12 +264,18 @@ fn parse_template(node: &Node<'_>, scope: &Scope<'_>, problems: &mut Diagnostics
         if !plain.is_empty() {
             parts.push(Part::Text(std::mem::take(&mut plain)));
         }
-        parts.push(Part::Origin(Origin::parse_text(path.trim(), node, scope, problems)?));
+        let (paths, default) = match inside.split_once('|') {
+            Some((paths, default)) => (paths, Some(default.to_owned())),
+            None => (inside, None),
+        };
+        let origins =
+            paths.split(',').filter_map(|path| Origin::parse_text(path.trim(), node, scope, problems));
+        parts.push(Part::Origins(origins.collect(), default));
         rest = after;
     }
     plain.push_str(rest);
     if !plain.is_empty() {
         parts.push(Part::Text(plain));
     }
-    Some(From::Template(parts))
+    Some(parts)
 }

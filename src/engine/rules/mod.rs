@@ -4,7 +4,10 @@
 //! rule. Deliberately no running: that is `engine/evaluate.rs`, on the plan that `engine/plan.rs` makes of these.
 
 pub mod condition;
+pub mod data;
 pub mod expression;
+pub mod layer;
+pub mod operator;
 pub mod option;
 pub mod pack;
 pub mod reader;
@@ -31,9 +34,23 @@ pub struct Scope<'a> {
     pub names: &'a RefCell<Vec<Arc<str>>>,
     /// How many [`rest::Rest`]s there are so far.
     pub rests: &'a Cell<u16>,
+    /// Whether `item` means something.
+    pub in_item: bool,
 }
 
 impl Scope<'_> {
+    /// The same inside the `item` of a list.
+    #[must_use]
+    pub fn inside_item(&self) -> Self {
+        Scope {
+            options: self.options,
+            values: self.values,
+            names: self.names,
+            rests: self.rests,
+            in_item: true,
+        }
+    }
+
     /// The number of a key that a rule names.
     pub fn name(&self, key: &str) -> NameId {
         let mut names = self.names.borrow_mut();
@@ -65,6 +82,8 @@ pub enum Origin {
     Path(Path),
     /// `$name`, one of the pack's `values`.
     Value(ValueId, Arc<str>),
+    /// `item` or a place in it: the element of the list that is being rewritten.
+    Item(Option<Path>, Arc<str>),
 }
 
 impl Origin {
@@ -72,7 +91,7 @@ impl Origin {
     pub fn as_str(&self) -> &str {
         match self {
             Self::Path(path) => path.as_str(),
-            Self::Value(_, name) => name,
+            Self::Value(_, text) | Self::Item(_, text) => text,
         }
     }
 
@@ -90,7 +109,12 @@ impl Origin {
         problems: &mut Diagnostics,
     ) -> Option<Self> {
         let Some(name) = text.strip_prefix('$') else {
-            return match Path::parse(text) {
+            if scope.in_item && text == "item" {
+                return Some(Self::Item(None, text.into()));
+            }
+            let within = text.strip_prefix("item.").filter(|_| scope.in_item);
+            return match Path::parse(within.unwrap_or(text)) {
+                Ok(path) if within.is_some() => Some(Self::Item(Some(path.anywhere()), text.into())),
                 Ok(path) => Some(Self::Path(path)),
                 Err(message) => {
                     node.problem(problems, Code::R201, message, None);

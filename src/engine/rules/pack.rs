@@ -2,6 +2,7 @@
 
 use super::Scope;
 use super::expression::Expression;
+use super::layer::Layer;
 use super::option::{self, PackOption};
 use super::reader::Node;
 use super::rule::Rule;
@@ -32,10 +33,11 @@ pub struct Pack {
 }
 
 impl Pack {
-    /// Reads a pack with option values put over its defaults.
+    /// Reads a pack with option values put over its defaults and local rules put among its own.
     pub fn parse(
         source: &Source,
         given: &BTreeMap<String, Value>,
+        layer: &Layer<'_>,
         problems: &mut Diagnostics,
     ) -> Option<Self> {
         let fields = Node::root(source).fields(problems, "a pack with `version`, `pack` and `rules`")?;
@@ -50,33 +52,36 @@ impl Pack {
         let mut values = Vec::with_capacity(value_nodes.len());
         let mut known: Vec<String> = Vec::with_capacity(value_nodes.len());
         let (names, rests) = (RefCell::default(), Cell::new(0));
-        for (name, node) in value_nodes {
+        for (name, node) in value_nodes.iter().chain(&layer.values) {
             // A value may use those above it, so that none can use itself.
-            let scope = Scope { options: &options, values: &known, names: &names, rests: &rests };
-            values.push((name.to_owned(), Expression::parse(&node, None, &scope, problems)));
-            known.push(name.to_owned());
+            let scope =
+                Scope { options: &options, values: &known, names: &names, rests: &rests, in_item: false };
+            values.push(((*name).to_owned(), Expression::parse(node, None, &scope, problems)));
+            known.push((*name).to_owned());
         }
-        let scope = Scope { options: &options, values: &known, names: &names, rests: &rests };
-        let mut ids = HashSet::new();
-        let mut list = |node: Option<Node<'_>>, problems: &mut Diagnostics| {
+        let scope = Scope { options: &options, values: &known, names: &names, rests: &rests, in_item: false };
+        let list = |node: Option<Node<'_>>, problems: &mut Diagnostics| -> Vec<Rule> {
             let nodes = node.map(|node| node.list(problems, "a list of rules")).unwrap_or_default();
-            let mut rules = Vec::with_capacity(nodes.len());
-            for node in &nodes {
-                let Some(rule) = Rule::parse(node, &scope, problems) else { continue };
-                if !ids.insert(rule.id.clone()) {
-                    let message = format!("two rules have the id `{}`", rule.id);
-                    problems.push(Code::R107, Some(rule.place.clone()), message, None);
-                }
-                rules.push(rule);
-            }
-            rules
+            nodes.iter().filter_map(|node| Rule::parse(node, &scope, problems)).collect()
         };
         let rules_node = fields.require(problems, "rules");
-        let rules = list(rules_node, problems);
-        let extras = list(fields.get("extras"), problems);
+        let mut rules = list(rules_node, problems);
+        let mut extras = list(fields.get("extras"), problems);
+        layer.apply(&mut rules, &mut extras, &scope, problems);
+        check_ids(rules.iter().chain(&extras), problems);
         fields.finish(problems);
         let (names, rests) = (names.into_inner(), rests.get());
         Some(Self { name: name?, options, values, rules, extras, names, rests })
+    }
+}
+
+fn check_ids<'r>(rules: impl Iterator<Item = &'r Rule>, problems: &mut Diagnostics) {
+    let mut ids = HashSet::new();
+    for rule in rules {
+        if !ids.insert(&rule.id) {
+            let message = format!("two rules have the id `{}`", rule.id);
+            problems.push(Code::R107, Some(rule.place.clone()), message, None);
+        }
     }
 }
 

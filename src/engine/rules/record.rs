@@ -1,14 +1,12 @@
 //! Record templates: what a rule emits.
 
 use super::condition::Condition;
+use super::data::Data;
 use super::expression::Expression;
-use super::reader::{Fields, Node};
-use super::rest::Rest;
-use super::{NameId, Origin, Scope};
+use super::reader::Node;
+use super::{Origin, Scope};
 use crate::engine::diagnostic::{Code, Diagnostics, Place};
-use crate::engine::event::text::push_escaped;
-use crate::engine::record::{AddressKind, RecordKind, StandardField, limit};
-use std::sync::Arc;
+use crate::engine::record::{AddressKind, RecordKind, limit};
 
 /// One record that a rule emits.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,32 +17,13 @@ pub struct RecordTemplate {
     pub address: Vec<(AddressKind, Origin)>,
     /// The event's name; only of events.
     pub name: Option<Expression>,
-    /// The named values, in order.
-    pub fields: Vec<Field>,
-    /// What is copied beside them.
-    pub rest: Option<Rest>,
+    /// What is in its `profileData`, `evtData` or `tokenData`.
+    pub data: Data,
     /// How many values it may have.
     pub max_fields: usize,
     /// When it is emitted at all.
     pub when: Option<Condition>,
     /// Where it is written.
-    pub place: Place,
-}
-
-/// One named value of a record.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Field {
-    /// The key in the record.
-    pub target: Arc<str>,
-    /// The key's number.
-    pub name: NameId,
-    /// The key as it is written: `"Name":`.
-    pub rendered: Box<[u8]>,
-    /// How the value is made.
-    pub value: Expression,
-    /// CleverTap's own field, if it is one.
-    pub standard: Option<StandardField>,
-    /// Where its key is written.
     pub place: Place,
 }
 
@@ -69,14 +48,16 @@ impl RecordTemplate {
             _ => None,
         };
         let name = name.map(|node| Expression::parse(&node, None, scope, problems));
-        let (data, rest) = parse_data(&fields, *kind, scope, problems);
+        let standard = *kind == RecordKind::Profile;
+        let data = fields.get("data").map(|node| Data::parse(&node, standard, scope, problems));
         let max_fields = match (fields.get("max_fields"), kind) {
             (Some(node), _) => parse_max_fields(&node, scope, problems)?,
             (None, RecordKind::Event) => limit::EVENT_PROPERTIES,
             (None, _) => limit::PROFILE_FIELDS,
         };
         fields.finish(problems);
-        Some(Self { kind: *kind, address: address?, name, fields: data, rest, max_fields, when, place })
+        let data = data.unwrap_or_default();
+        Some(Self { kind: *kind, address: address?, name, data, max_fields, when, place })
     }
 }
 
@@ -117,29 +98,4 @@ fn parse_address(
         fields.finish(problems);
     }
     address
-}
-
-fn parse_data(
-    fields: &Fields<'_>,
-    kind: RecordKind,
-    scope: &Scope<'_>,
-    problems: &mut Diagnostics,
-) -> (Vec<Field>, Option<Rest>) {
-    let mut data = Vec::new();
-    let mut rest = None;
-    let members = fields.get("data").map(|node| node.members(problems, "the record's keys and values"));
-    for (target, node) in members.unwrap_or_default() {
-        if target == "*" {
-            rest = Rest::parse(&node, scope, problems);
-            continue;
-        }
-        let standard = if kind == RecordKind::Profile { StandardField::find(target) } else { None };
-        let value = Expression::parse(&node, standard.map(|field| field.format), scope, problems);
-        let mut rendered = b"\"".to_vec();
-        push_escaped(&mut rendered, target);
-        rendered.extend_from_slice(b"\":");
-        let (name, rendered) = (scope.name(target), rendered.into());
-        data.push(Field { target: target.into(), name, rendered, value, standard, place: node.key_place() });
-    }
-    (data, rest)
 }

@@ -9,7 +9,7 @@ use crate::engine::diagnostic::{Diagnostics, Place};
 pub struct Rest {
     /// Its number in the pack.
     pub id: u16,
-    /// The objects, in order of precedence. Of an `item` there is none: the item itself is copied.
+    /// The objects, in order of precedence.
     pub sources: Vec<Origin>,
     /// What keys become.
     pub keys: KeyCase,
@@ -21,6 +21,14 @@ pub struct Rest {
     pub except: Vec<String>,
     /// Keys whose members are copied untouched, key and value.
     pub keep: Vec<Pattern>,
+    /// Keys that are copied as received, while their values are treated as all others.
+    pub keep_keys: Vec<Pattern>,
+    /// Whether null is copied.
+    pub nulls: Blank,
+    /// Whether empty text is copied.
+    pub empty: Blank,
+    /// Whether what it copies replaces what is there; else what is there stays.
+    pub replaces: bool,
     /// Where it is written.
     pub place: Place,
 }
@@ -30,8 +38,32 @@ pub struct Rest {
 pub enum KeyCase {
     /// `orderID` becomes `order_id`.
     Snake,
+    /// `order_id` becomes `orderId`.
+    Camel,
+    /// `orderID` becomes `order-id`.
+    Kebab,
+    /// `orderID` becomes `Order Id`.
+    Title,
+    /// `orderID` becomes `orderid`.
+    Lower,
     /// As received.
     Preserve,
+}
+
+impl KeyCase {
+    /// The name rules use.
+    pub fn name(self) -> &'static str {
+        CASES.iter().find(|(_, case)| *case == self).map_or("", |(name, _)| name)
+    }
+}
+
+/// What becomes of null or of empty text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blank {
+    /// It is left out.
+    Drop,
+    /// It stays.
+    Keep,
 }
 
 /// What becomes of a nested value.
@@ -61,7 +93,15 @@ impl Pattern {
     }
 }
 
-const CASES: [(&str, KeyCase); 2] = [("snake_case", KeyCase::Snake), ("preserve", KeyCase::Preserve)];
+const CASES: [(&str, KeyCase); 6] = [
+    ("snake_case", KeyCase::Snake),
+    ("camel_case", KeyCase::Camel),
+    ("kebab_case", KeyCase::Kebab),
+    ("title_case", KeyCase::Title),
+    ("lower_case", KeyCase::Lower),
+    ("preserve", KeyCase::Preserve),
+];
+const BLANKS: [(&str, Blank); 2] = [("drop", Blank::Drop), ("keep", Blank::Keep)];
 const OBJECTS: [(&str, Nested); 4] = [
     ("drop", Nested::Drop),
     ("flatten", Nested::Flatten),
@@ -83,10 +123,22 @@ impl Rest {
         Some(Self::parse_manner(fields, sources, scope, problems))
     }
 
-    /// Reads the value of `item`.
-    pub fn parse_item(node: &Node<'_>, scope: &Scope<'_>, problems: &mut Diagnostics) -> Option<Self> {
-        let fields = node.fields(problems, "how to copy an item, as `{ keys: snake_case }`")?;
-        Some(Self::parse_manner(fields, Vec::new(), scope, problems))
+    /// Reads the value of `"**"`: objects whose members are copied untouched over what is there.
+    pub fn parse_merge(node: &Node<'_>, scope: &Scope<'_>, problems: &mut Diagnostics) -> Self {
+        Self {
+            id: scope.next_rest(),
+            sources: Origin::parse_list(node, scope, problems),
+            keys: KeyCase::Preserve,
+            objects: Nested::Keep,
+            arrays: Nested::Keep,
+            except: Vec::new(),
+            keep: Vec::new(),
+            keep_keys: Vec::new(),
+            nulls: Blank::Keep,
+            empty: Blank::Keep,
+            replaces: true,
+            place: node.key_place(),
+        }
     }
 
     fn parse_manner(
@@ -99,7 +151,15 @@ impl Rest {
         let objects = fields.get("objects").and_then(|node| node.choice(problems, &OBJECTS));
         let arrays = fields.get("arrays").and_then(|node| node.choice(problems, &ARRAYS));
         let except = fields.get("except").map(|node| node.texts(problems, "a key"));
-        let keep = fields.get("keep").map(|node| node.texts(problems, "a key, or `PREFIX*`"));
+        let patterns = |key: &'static str, problems: &mut Diagnostics| -> Vec<Pattern> {
+            let texts = fields.get(key).map(|node| node.texts(problems, "a key, or `PREFIX*`"));
+            texts.unwrap_or_default().into_iter().map(Pattern).collect()
+        };
+        let keep = patterns("keep", problems);
+        let keep_keys = patterns("keep_keys", problems);
+        let nulls = fields.get("nulls").and_then(|node| node.choice(problems, &BLANKS));
+        let empty = fields.get("empty").and_then(|node| node.choice(problems, &BLANKS));
+        let replaces = fields.get("replaces").and_then(|node| node.boolean(problems));
         let place = fields.node.key_place();
         fields.finish(problems);
         Self {
@@ -109,7 +169,11 @@ impl Rest {
             objects: objects.unwrap_or(Nested::Drop),
             arrays: arrays.unwrap_or(Nested::Drop),
             except: except.unwrap_or_default(),
-            keep: keep.unwrap_or_default().into_iter().map(Pattern).collect(),
+            keep,
+            keep_keys,
+            nulls: nulls.unwrap_or(Blank::Drop),
+            empty: empty.unwrap_or(Blank::Drop),
+            replaces: replaces.unwrap_or(false),
             place,
         }
     }

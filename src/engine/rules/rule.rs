@@ -2,7 +2,7 @@
 
 use super::Scope;
 use super::condition::Condition;
-use super::reader::Node;
+use super::reader::{Fields, Node};
 use super::record::RecordTemplate;
 use crate::engine::diagnostic::{Code, Diagnostics, Place};
 use crate::engine::evaluate::Reason;
@@ -32,10 +32,51 @@ pub enum Action {
     Fail(Reason),
 }
 
+/// Where a local rule stands among the pack's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Position {
+    /// Before all of them.
+    First,
+    /// Before the one with this id, which stands at this place.
+    Before(String, Place),
+    /// After it.
+    After(String, Place),
+    /// Instead of it.
+    Replaces(String, Place),
+}
+
 impl Rule {
-    /// Reads a rule.
+    /// Reads a rule of a pack.
     pub fn parse(node: &Node<'_>, scope: &Scope<'_>, problems: &mut Diagnostics) -> Option<Self> {
         let fields = node.fields(problems, "a rule with `id`, `when` and `emit`, `filter` or `fail`")?;
+        Self::parse_fields(fields, scope, problems)
+    }
+
+    /// Reads a local rule: one with `before`, `after` or `replaces`, each with a rule's id, or none of them.
+    pub fn parse_local(
+        node: &Node<'_>,
+        scope: &Scope<'_>,
+        problems: &mut Diagnostics,
+    ) -> Option<(Position, Self)> {
+        let fields = node.fields(problems, "a rule with `id`, `when` and `emit`, `filter` or `fail`")?;
+        let make: [(&'static str, fn(String, Place) -> Position); 3] =
+            [("before", Position::Before), ("after", Position::After), ("replaces", Position::Replaces)];
+        let mut positions = Vec::new();
+        for (key, make) in make {
+            if let Some(node) = fields.get(key) {
+                let id = node.text(problems, "a rule's id");
+                positions.extend(id.map(|id| make(id.to_owned(), node.place())));
+            }
+        }
+        if positions.len() > 1 {
+            let message = "expected at most one of `before`, `after` and `replaces`";
+            fields.node.problem(problems, Code::R301, message, None);
+        }
+        let position = positions.into_iter().next().unwrap_or(Position::First);
+        Self::parse_fields(fields, scope, problems).map(|rule| (position, rule))
+    }
+
+    fn parse_fields(fields: Fields<'_>, scope: &Scope<'_>, problems: &mut Diagnostics) -> Option<Self> {
         let id_node = fields.require(problems, "id");
         let id = id_node.as_ref().and_then(|node| node.text(problems, "the rule's name"));
         let when = match fields.get("when") {

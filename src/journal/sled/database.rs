@@ -72,11 +72,17 @@ impl Database {
 
     /// Makes everything written so far durable.
     pub(super) fn commit(&self) -> io::Result<()> {
-        self.db.flush().map_err(io::Error::from)?;
+        self.db.flush().map_err(|error| self.give_up(error.into()))?;
         if let Some(hook) = &self.on_sync {
             hook.call(&self.directory)?;
         }
-        self.file.sync_data()
+        self.file.sync_data().map_err(|error| self.give_up(error))
+    }
+
+    // sled syncs once more when its last handle goes, and panics when that fails; so one handle never goes.
+    fn give_up(&self, error: io::Error) -> io::Error {
+        std::mem::forget(self.db.clone());
+        error
     }
 
     /// Bytes of the log on the disk.

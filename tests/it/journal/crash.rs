@@ -1,9 +1,9 @@
-//! Kill -9 under load: whatever was answered before the kill is there after it.
+//! Kill -9 under load, and a disk that takes no more: whatever was answered before is there after it.
 //!
 //! This shows that a crash of the process loses nothing. It can not show what a power loss does; that needs a disk on
 //! which only synced bytes survive.
 
-use super::subject::{end, event, note, small};
+use super::subject::{end, event, noise, note, one_generation, small};
 use crate::support::figure;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
@@ -13,12 +13,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tapline::clock::Millis;
 use tapline::journal::sled::{Options, Retention, SledJournal};
-use tapline::journal::{Appended, Journal, Seq, Settling, UploadId};
+use tapline::journal::{Appended, Journal, NewEvent, Seq, Settling, UploadId};
 
 /// The child finds the data directory here, and by it that it is the child.
 const DIRECTORY: &str = "TAPLINE_TEST_CRASH_DIRECTORY";
 /// The first number of the events that the child may use.
 const NUMBERS_FROM: &str = "TAPLINE_TEST_CRASH_NUMBERS_FROM";
+/// Bytes of an event that does not shrink.
+const NOISE: usize = 20_000;
 const NUMBERS_A_ROUND: u64 = 1_000_000;
 
 /// Small enough for a few generations a run, large enough to open fast.
@@ -52,6 +54,59 @@ fn what_was_answered_before_a_kill_is_there_after_it() {
     assert!(told.settled.len() > 100, "{} events settled", told.settled.len());
     figure::note("kill -9 of the journal alone: rounds", rounds);
     figure::note("kill -9 of the journal alone: events answered and found again", told.stored.len());
+}
+
+#[test]
+fn a_disk_that_takes_no_more_ends_all_taking_and_loses_nothing() {
+    if let Ok(directory) = std::env::var(DIRECTORY) {
+        return write_until_refused(Path::new(&directory));
+    }
+    let directory = tempfile::tempdir().unwrap();
+    // Files may grow to 12 MiB, after which writing fails as on a full disk; the signal that would kill is ignored.
+    let limited = "trap '' XFSZ; ulimit -f 24576; exec \"$0\" \"$@\"";
+    let test = std::thread::current().name().unwrap().to_owned();
+    let output = Command::new("sh")
+        .args(["-c", limited])
+        .arg(std::env::current_exe().unwrap())
+        .args([&test, "--exact", "--nocapture", "--test-threads=1"])
+        .env(DIRECTORY, directory.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    let places = said.lines().filter_map(|line| line.strip_prefix("stored ")?.parse().ok());
+    let last: u64 = places.max().unwrap();
+    assert!(said.contains("refused the journal can not write: "), "{said}");
+
+    let (journal, _store) = SledJournal::open(directory.path(), one_generation()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let mut at = Seq(0);
+        while let Some(block) = journal.block_from(at).await.unwrap() {
+            assert_eq!(block.first, at);
+            assert!(block.iter().all(|(place, entry)| entry.body == noise(place.0, NOISE)));
+            at = block.end();
+        }
+        assert!(at.0 > last && last > 100, "{last} was answered, the log ends at {at}");
+        let next = NewEvent { body: noise(at.0, NOISE), ..event(at.0) };
+        assert_eq!(journal.append(vec![next]).await.unwrap(), [Appended::Stored(at)]);
+    });
+}
+
+fn write_until_refused(directory: &Path) {
+    let (journal, _store) = SledJournal::open(directory, one_generation()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        for number in 0_u64.. {
+            let large = NewEvent { body: noise(number, NOISE), ..event(number) };
+            match journal.append(vec![large]).await {
+                Ok(answers) => assert_eq!(answers, [Appended::Stored(Seq(number))]),
+                Err(error) => return say(&format!("refused {error}\n")),
+            }
+            say(&format!("stored {number}\n"));
+        }
+    });
+    assert!(journal.broken().is_some());
 }
 
 fn run_and_kill(directory: &Path, round: u64, told: &mut Told) {

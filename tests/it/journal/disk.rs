@@ -1,6 +1,6 @@
 //! What only a disk can show: when an answer is given, what a failing or full disk does, damage, rotation, a second opener.
 
-use super::subject::{START, all, end, ends, event, events, fill, named, note, small};
+use super::subject::{START, all, end, ends, event, events, fill, named, noise, note, one_generation, small};
 use futures_util::future::join_all;
 use std::io;
 use std::path::Path;
@@ -407,18 +407,6 @@ async fn a_log_that_lost_its_newest_events_says_so_and_never_gives_their_places_
     assert_eq!(journal.settled_until(), Seq(250));
 }
 
-fn noise(seed: u64, length: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    std::iter::repeat_with(|| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        b' ' + (state % 90) as u8
-    })
-    .take(length)
-    .collect()
-}
-
 /// Flips one bit in every copy of an event's key, which is stored as it is.
 fn damage(directory: &Path, number: u64) {
     let log = directory.join("gen-00000000000000000000/db");
@@ -435,10 +423,6 @@ async fn fill_with_blocks(directory: &Path, count: u64) {
     for number in 0..count {
         journal.append(vec![NewEvent { body: noise(number, 40_000), ..event(number) }]).await.unwrap();
     }
-}
-
-fn one_generation() -> Options {
-    Options { generation_events: 1_000_000, ..small() }
 }
 
 #[tokio::test]

@@ -27,6 +27,11 @@ pub fn small() -> Options {
     }
 }
 
+/// All events in one generation.
+pub fn one_generation() -> Options {
+    Options { generation_events: 1_000_000, ..small() }
+}
+
 impl Subject {
     pub fn memory() -> Self {
         Self { journal: Arc::new(MemoryJournal::new()), store: Arc::new(MemoryStore::new()), directory: None }
@@ -139,4 +144,17 @@ pub fn named(directory: &Path, start: &str) -> Vec<String> {
         names.filter_map(|name| name.into_string().ok()).filter(|n| n.starts_with(start)).collect();
     names.sort();
     names
+}
+
+/// Text that does not shrink, other for every seed.
+pub fn noise(seed: u64, length: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        b' ' + (state % 90) as u8
+    })
+    .take(length)
+    .collect()
 }

@@ -43,7 +43,12 @@ const ask = async () => {
     say(result.querySelector("[data-status]")?.dataset.status ?? "");
   } catch (error) {
     if (error.name === "AbortError" || mine !== newest) return;
-    say("The preview did not come. Use the button; you may have to sign in again.");
+    const problem = document.createElement("p");
+    problem.className = "problem";
+    problem.textContent = "The preview did not come, and below is an earlier one. Reload the page; you may have to sign in again.";
+    result.querySelector(":scope > .problem")?.remove();
+    result.prepend(problem);
+    say(problem.textContent);
   } finally {
     if (mine === newest) result.classList.remove("busy");
   }

@@ -103,12 +103,15 @@ impl Admin {
         let stored_hash = account.as_ref().map(|account| account.password_hash.clone());
         let right = self.passwords.verify(password, stored_hash).await?;
         let Some(account) = account.filter(|_| right) else {
+            // Without the name: people type passwords into the wrong field.
+            tracing::warn!(client.address = ?address, "a sign-in was refused");
             return Ok(LoginOutcome::Refused);
         };
         self.throttle.clear(&throttled_as, address);
         if let Some(previous) = previous {
             self.end_session(previous).await?;
         }
+        tracing::info!(user.name = %account.name, client.address = ?address, "signed in");
         let (cookie, session) = self.begin_session(account.name).await?;
         Ok(LoginOutcome::SignedIn(cookie, session))
     }

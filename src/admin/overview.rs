@@ -3,6 +3,7 @@
 use super::Admin;
 use crate::delivery::Pause;
 use crate::journal::{Counts, Seq};
+use crate::rulebook::Problem;
 
 /// What the first page shows.
 #[derive(Debug, Clone)]
@@ -51,12 +52,20 @@ impl Admin {
         Overview {
             counts: self.ground.journal.counts(),
             pause: self.ground.delivery.pause(),
-            rules_problem: self.ground.rules.problem().map(|problem| problem.to_string()),
+            rules_problem: self.ground.rules.problem().map(|problem| in_full(&problem)),
             journal_problem: self.ground.journal.broken(),
             has_write_key: self.ground.settings.load().0.write_key.is_some(),
             rules: (plan.pack().to_owned(), plan.revision().to_owned()),
             settled_until: self.ground.journal.settled_until(),
         }
+    }
+}
+
+/// The complaints with the lines they are about, where there are such.
+fn in_full(problem: &Problem) -> String {
+    match problem {
+        Problem::Invalid(diagnostics) => diagnostics.render(false).trim_end().to_owned(),
+        Problem::Unreadable { .. } => problem.to_string(),
     }
 }
 

@@ -56,24 +56,22 @@ impl Admin {
         preview(&mut Evaluator::new(self.ground.rules.plan()), event.as_bytes(), &context, trace)
     }
 
-    /// Previews every event of a pasted text with the live rules. The error says what was expected.
-    pub fn preview_text(&self, text: &str, trace: bool) -> Result<Vec<Sample>, String> {
-        if text.trim().is_empty() {
-            return Err("expected an event as JSON, found nothing".to_owned());
-        }
-        let events = batch::split(text);
-        match events.len() {
-            0 => return Err("expected at least one event, found an empty list".to_owned()),
-            1..=MOST_EVENTS => {}
-            more => return Err(format!("expected at most {MOST_EVENTS} events at once, found {more}")),
-        }
-        let mut evaluator = Evaluator::new(self.ground.rules.plan());
-        let context = Context::default();
-        let sample = |event: &str| Sample {
-            event: event.to_owned(),
-            preview: preview(&mut evaluator, event.as_bytes(), &context, trace),
+    /// Previews every event of a pasted text with the live rules, the first `traced` of them with their traces. The error
+    /// says what was expected.
+    pub async fn preview_text(&self, text: String, traced: usize) -> Result<Vec<Sample>, String> {
+        let plan = self.ground.rules.plan();
+        let work = move || {
+            let events = split(&text)?;
+            let mut evaluator = Evaluator::new(plan);
+            let context = Context::default();
+            let sample = |(index, event): (usize, &str)| Sample {
+                event: event.to_owned(),
+                preview: preview(&mut evaluator, event.as_bytes(), &context, index < traced),
+            };
+            Ok(events.into_iter().enumerate().map(sample).collect())
         };
-        Ok(events.into_iter().map(sample).collect())
+        let stopping = |_| Err("the process is stopping; try again in a moment".to_owned());
+        tokio::task::spawn_blocking(work).await.unwrap_or_else(stopping)
     }
 
     /// Previews events with candidate rules, off the threads that answer requests.
@@ -111,5 +109,17 @@ impl Admin {
         };
         let stopping = |_| PreviewOutcome::Unreadable("the process is stopping".to_owned());
         tokio::task::spawn_blocking(work).await.unwrap_or_else(stopping)
+    }
+}
+
+fn split(text: &str) -> Result<Vec<&str>, String> {
+    if text.trim().is_empty() {
+        return Err("expected an event as JSON, found nothing".to_owned());
+    }
+    let events = batch::split(text);
+    match events.len() {
+        0 => Err("expected at least one event, found an empty list".to_owned()),
+        1..=MOST_EVENTS => Ok(events),
+        more => Err(format!("expected at most {MOST_EVENTS} events at once, found {more}")),
     }
 }

@@ -162,6 +162,7 @@ impl Admin {
             return Ok(ClaimOutcome::Closed);
         }
         remove(&self.ground.data.join(TOKEN_FILE));
+        tracing::info!(user.name = %name, client.address = ?address, "the first account was made");
         let (cookie, session) = self.begin_session(name).await?;
         Ok(ClaimOutcome::Claimed(cookie, session))
     }

@@ -99,6 +99,7 @@ impl Admin {
             used_at: None,
             may: MAY.to_vec(),
         };
+        tracing::info!(user.name = %user, token.id = token.id, "an API token was made");
         self.stored(move |store| {
             Ok(store.put(Table::ApiTokens, digest.as_bytes(), Some(&encode("API token", &token)?))?)
         })
@@ -131,6 +132,7 @@ impl Admin {
             for (key, bytes) in store.list(Table::ApiTokens)? {
                 if decode::<ApiToken>("API token", &bytes)?.id == id {
                     store.put(Table::ApiTokens, &key, None)?;
+                    tracing::info!(token.id = id, "an API token was revoked");
                     return Ok(true);
                 }
             }

@@ -9,8 +9,8 @@ use super::route::Row;
 use super::shell::{Nav, Shell};
 use super::visit::{Answer, Visit};
 use crate::admin::{Admin, Permission, Session};
-use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, HOST, ORIGIN, RETRY_AFTER};
+use actix_web::http::{ConnectionType, Method};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use std::time::Duration;
@@ -189,6 +189,11 @@ fn finish(
 }
 
 fn explain_in_headers(error: &PageError, response: &mut HttpResponse) {
+    if matches!(error, PageError::TooLarge | PageError::OtherSite | PageError::BadForm | PageError::Method(_))
+    {
+        // The body was not read, so nothing else can follow it on this connection.
+        response.head_mut().set_connection_type(ConnectionType::Close);
+    }
     let (name, value) = match error {
         PageError::Method(allowed) => (ALLOW, allowed.clone()),
         PageError::SlowDown(wait) => (RETRY_AFTER, wait.as_secs().max(1).to_string()),

@@ -12,7 +12,9 @@ use crate::journal::Seq;
 /// Rows on a page.
 const ROWS: usize = 50;
 /// Events looked at for one page; what remains is a click away.
-pub const SCANNED_AT_MOST: usize = 10_000;
+const SCANNED_AT_MOST: usize = 10_000;
+/// Bytes of events looked at for one page, which bounds the time where events are large.
+const BYTES_AT_MOST: usize = 32 * 1024 * 1024;
 
 /// One event of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +52,7 @@ impl Admin {
         let journal = &self.ground.journal;
         let mut list =
             EventList { rows: Vec::new(), next: None, scanned: 0, back_to: None, cut_short: false };
+        let mut bytes = 0_usize;
         let mut at = before.unwrap_or_else(|| journal.end());
         while let Some(block) = journal.block_before(at).await? {
             let ends = journal.ends(&block).await?;
@@ -58,7 +61,7 @@ impl Admin {
                 if seq >= at {
                     continue;
                 }
-                if list.rows.len() == ROWS || list.scanned == SCANNED_AT_MOST {
+                if list.rows.len() == ROWS || list.scanned == SCANNED_AT_MOST || bytes >= BYTES_AT_MOST {
                     // There is at least this one more.
                     list.next = Some(at);
                     list.cut_short = list.rows.len() < ROWS;
@@ -66,6 +69,7 @@ impl Admin {
                 }
                 at = seq;
                 list.scanned += 1;
+                bytes = bytes.saturating_add(entry.body.len());
                 list.back_to = Some(entry.received_at);
                 if let Some(summary) = filter.admit(entry, end) {
                     list.rows.push(Row {

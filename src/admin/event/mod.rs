@@ -10,7 +10,7 @@ mod summary;
 
 pub use detail::EventDetail;
 pub use filter::{Filter, StageFilter};
-pub use list::{EventList, Row, SCANNED_AT_MOST};
+pub use list::{EventList, Row};
 pub use summary::{Summary, Who};
 
 use crate::journal::{Block, End, Entry, Seq, State};

@@ -81,6 +81,10 @@ impl Input {
                 }
             }
         }
+        if settings.pack != base.pack {
+            // Options of one pack mean nothing to another.
+            settings.options.clear();
+        }
         if problems.is_empty() { Ok(settings) } else { Err(problems) }
     }
 }

@@ -167,6 +167,7 @@ impl Admin {
     ) -> Result<Option<Revision>, AdminError> {
         let next = stored.next(wanted, SavedBy { user: user.clone(), at: self.now() });
         let revision = next.revision;
+        let by = user.to_string();
         let (settings, origins) = self.ground.environment.overlay(&next.settings);
         let (live, rules) = (self.ground.settings.clone(), self.ground.rules.clone());
         let _in_order = self.saving.lock().await;
@@ -175,6 +176,7 @@ impl Admin {
                 return Ok(None);
             }
             rules.reload(&settings);
+            tracing::info!(user.name = by, settings.revision = revision.0, "settings saved");
             live.replace(settings, origins);
             Ok(Some(revision))
         })

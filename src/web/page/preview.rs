@@ -69,7 +69,7 @@ pub(in crate::web) async fn show(visit: Visit) -> Answer {
     let page = PreviewPage {
         shell: Shell::of(&visit, Nav::Preview),
         text: EXAMPLE.to_owned(),
-        results: evaluate(&visit, EXAMPLE),
+        results: evaluate(&visit, EXAMPLE).await,
     };
     html(&page)
 }
@@ -77,15 +77,15 @@ pub(in crate::web) async fn show(visit: Visit) -> Answer {
 /// `POST /preview`.
 pub(in crate::web) async fn submit(visit: Visit) -> Answer {
     let text = visit.form.get("event").to_owned();
-    let results = evaluate(&visit, &text);
+    let results = evaluate(&visit, &text).await;
     if visit.wants_fragment() {
         return html(&ResultsPart { results });
     }
     html(&PreviewPage { shell: Shell::of(&visit, Nav::Preview), text, results })
 }
 
-fn evaluate(visit: &Visit, text: &str) -> Results {
-    let samples = match visit.admin.preview_text(text, true) {
+async fn evaluate(visit: &Visit, text: &str) -> Results {
+    let samples = match visit.admin.preview_text(text.to_owned(), SHOWN).await {
         Ok(samples) => samples,
         Err(problem) => return Results { problem: Some(Prose::sentence(&problem)), ..Results::default() },
     };

@@ -52,6 +52,12 @@ impl TestAppBuilder {
         self
     }
 
+    /// Sets the rules directory.
+    pub(crate) fn rules(mut self, rules: &Path) -> Self {
+        self.options.rules = rules.to_owned();
+        self
+    }
+
     /// Sets where to listen.
     pub(crate) fn listen(mut self, listen: &str) -> Self {
         self.options.listen = listen.parse().expect("an address");

@@ -218,3 +218,38 @@ async fn an_api_token_is_shown_once_and_refused_once_revoked() {
     browser.post("/settings/tokens/revoke", &[("id", &id)]).await;
     assert_eq!(app.send(&call).await.status, 401);
 }
+
+#[tokio::test]
+async fn rules_that_can_not_be_used_are_named_on_every_page_while_the_last_good_ones_run() {
+    let rules = tempfile::tempdir().unwrap();
+    let repository = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("rules");
+    std::fs::create_dir(rules.path().join("packs")).unwrap();
+    for file in ["tapline.yaml", "packs/segment-cloud.yaml"] {
+        std::fs::copy(repository.join(file), rules.path().join(file)).unwrap();
+    }
+    let app =
+        TestApp::builder().variable("TAPLINE_ADMIN_PASSWORD", PASSWORD).rules(rules.path()).start().await;
+    let revision = app.app.rules.plan().revision().to_owned();
+    std::fs::write(rules.path().join("packs/mine.yaml"), "version: 1\npack: mine\nruels: []\n").unwrap();
+    let browser = Browser::signed_in(&app).await;
+    assert_eq!(save(&browser, &[("pack", "mine")]).await.status, 303);
+    for path in ["/", "/events", "/settings"] {
+        let words = text(&browser.get(path).await);
+        assert!(words.contains("The newest rules are not in force."), "{path}: {words}");
+        assert!(words.contains("packs/mine.yaml:3:1") && words.contains("ruels: []"), "{path}: {words}");
+    }
+    assert_eq!(app.app.rules.plan().revision(), revision);
+    assert_eq!(save(&browser, &[("pack", "")]).await.status, 303);
+    assert_eq!(app.app.rules.plan().revision(), revision);
+}
+
+#[tokio::test]
+async fn choosing_another_pack_leaves_the_options_of_the_one_before_behind() {
+    let app = app().await;
+    let browser = Browser::signed_in(&app).await;
+    save(&browser, &[("option.require_both_ids", "false")]).await;
+    assert_eq!(app.app.settings.load().0.options.len(), 1);
+    save(&browser, &[("pack", "segment-cloud"), ("option.require_both_ids", "false")]).await;
+    assert!(app.app.settings.load().0.options.is_empty());
+    assert!(app.app.rules.problem().is_none());
+}

@@ -5,7 +5,7 @@ use super::server::DRAIN_TIME;
 use super::stop::{Request, Signals};
 use crate::delivery::{self, DeliveryError};
 use crate::journal::Journal;
-use crate::rulebook::LiveRules;
+use crate::rulebook::{INTERVAL, LiveRules, Look, RulesWatch};
 use crate::settings::LiveSettings;
 use std::io;
 use std::sync::Arc;
@@ -37,6 +37,7 @@ impl Application {
         let handle = self.server.handle();
         let mut server = tokio::spawn(self.server);
         let mut delivery = delivery::start(self.delivery);
+        let watch = tokio::spawn(watch_rules(Arc::clone(&self.app.rules), Arc::clone(&self.app.settings)));
         let ended = tokio::select! {
             served = &mut server => flatten(served),
             () = asked_to_stop(&mut self.signals, &self.app.rules, &self.app.settings) => Ok(()),
@@ -71,6 +72,7 @@ impl Application {
                 Ok(())
             }
         };
+        watch.abort();
         self.closer.close().await;
         ended.and(closed)
     }
@@ -85,8 +87,31 @@ async fn asked_to_stop(signals: &mut Signals, rules: &Arc<LiveRules>, settings: 
     }
 }
 
+/// Takes changes of the rules directory as they come.
+async fn watch_rules(rules: Arc<LiveRules>, settings: Arc<LiveSettings>) {
+    let mut watch = RulesWatch::start(&rules);
+    loop {
+        tokio::time::sleep(INTERVAL).await;
+        let (rules, settings) = (Arc::clone(&rules), settings.load());
+        let looked = tokio::task::spawn_blocking(move || {
+            let look = watch.look(&rules, &settings.0);
+            if matches!(look, Look::Reloaded | Look::Refused) {
+                tell(&rules);
+            }
+            watch
+        });
+        // An error means that reading panicked, which has been told where it happened.
+        let Ok(same) = looked.await else { return };
+        watch = same;
+    }
+}
+
 fn reload(rules: &LiveRules, settings: &crate::settings::Settings) {
     rules.reload(settings);
+    tell(rules);
+}
+
+fn tell(rules: &LiveRules) {
     match rules.problem() {
         None => tracing::info!(rules.revision = rules.plan().revision(), "rules read anew"),
         Some(_) => tracing::warn!(

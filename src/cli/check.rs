@@ -3,7 +3,7 @@
 use super::Failure;
 use std::io::{IsTerminal, Write};
 
-/// Checks the rule files and shows every problem with its place and its fix.
+/// Check the rule files and show every problem with its place and its fix.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]

@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Shows what events become: outcome, records and warnings, and with --trace why.
+/// Show what events become: outcome, records and warnings, and with --trace why.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]

@@ -7,7 +7,7 @@ use crate::settings::Secret;
 use crate::simulator::{self, FAULT_SYNTAX, Fault, Options};
 use std::net::SocketAddr;
 
-/// Stands in for CleverTap's API: its limits, its codes, and faults on request.
+/// Stand in for CleverTap's API: its limits, its codes, and faults on request.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Address and port to listen on

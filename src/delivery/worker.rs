@@ -132,11 +132,16 @@ impl Worker {
         report(&note, &reading);
         shared.status.answered(LastAnswer { at: now, status: note.status, words: note.answer.clone() });
         let effect = batch.apply(&reading, ended, &shared.policy.retry, &mut self.random);
-        shared.status.count(batch.tally());
+        let tally = batch.tally();
+        shared.status.count(tally);
         let Parted { ended: finished, waiting } = batch.part();
         self.queue.put_back(waiting);
         self.react(effect, admitted, note.status, ended);
-        self.settle(note, finished).await
+        // An event that is still waiting for another record may end by this upload all the same, so its note is kept.
+        if tally.delivered + tally.rejected > 0 {
+            self.settle(note, finished).await?;
+        }
+        Ok(())
     }
 
     fn react(&mut self, effect: Effect, admitted: &Admitted, status: Option<u16>, now: Instant) {
@@ -164,9 +169,6 @@ impl Worker {
         note: UploadNote,
         finished: Vec<(Job, crate::journal::End)>,
     ) -> Result<(), DeliveryError> {
-        if finished.is_empty() {
-            return Ok(());
-        }
         let ends = finished.iter().map(|(job, end)| (job.seq, end.clone())).collect();
         self.shared.journal.settle(Settling { upload: Some(note), ends }).await?;
         self.shared.settlings.send_modify(|settlings| *settlings += 1);

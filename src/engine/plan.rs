@@ -128,7 +128,9 @@ fn compile(
     if !packs.contains(&live) {
         let help = did_you_mean(&live, packs.iter().map(String::as_str))
             .unwrap_or_else(|| format!("there are: {}", packs.join(", ")));
-        problems.push(Code::R110, entry.place, format!("there is no pack `{live}`"), Some(help));
+        // Where a flag or the settings name the pack, no file is to blame.
+        let place = entry.place.filter(|_| entry.pack.as_ref() == Some(&live));
+        problems.push(Code::R110, place, format!("there is no pack `{live}`"), Some(help));
     }
     let mut pack = chosen?;
     let record_names = [RecordKind::Profile, RecordKind::Event, RecordKind::Token].map(|kind| {

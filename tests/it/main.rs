@@ -19,6 +19,8 @@ mod journal;
 mod pipeline;
 /// What holds for every event, however odd.
 mod properties;
+/// Rules that change on disk while the program runs.
+mod reload;
 /// The examples of rules/README.md.
 mod rules_page;
 /// The program as a process: starting, ending, exit codes.

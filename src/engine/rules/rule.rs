@@ -59,14 +59,15 @@ impl Rule {
         problems: &mut Diagnostics,
     ) -> Option<(Position, Self)> {
         let fields = node.fields(problems, "a rule with `id`, `when` and `emit`, `filter` or `fail`")?;
-        let make: [(&'static str, fn(String, Place) -> Position); 3] =
-            [("before", Position::Before), ("after", Position::After), ("replaces", Position::Replaces)];
         let mut positions = Vec::new();
-        for (key, make) in make {
-            if let Some(node) = fields.get(key) {
-                let id = node.text(problems, "a rule's id");
-                positions.extend(id.map(|id| make(id.to_owned(), node.place())));
-            }
+        for key in ["before", "after", "replaces"] {
+            let Some(node) = fields.get(key) else { continue };
+            let Some(id) = node.text(problems, "a rule's id").map(str::to_owned) else { continue };
+            positions.push(match key {
+                "before" => Position::Before(id, node.place()),
+                "after" => Position::After(id, node.place()),
+                _ => Position::Replaces(id, node.place()),
+            });
         }
         if positions.len() > 1 {
             let message = "expected at most one of `before`, `after` and `replaces`";

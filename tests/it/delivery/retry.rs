@@ -1,6 +1,6 @@
 //! When what is tried again, and when it is given up: on the paused clock.
 
-use super::rig::{Rig, all, sorted, track, tracks};
+use super::rig::{Rig, all, record, said, sorted, track, tracks};
 use super::script::{Script, answer, cut, partial, success, too_many};
 use serde_json::json;
 use std::sync::Arc;
@@ -157,4 +157,21 @@ async fn the_upload_that_decided_is_kept_with_its_attempt() {
     let note = tapline::journal::Journal::upload(&*rig.journal, id).await.unwrap().unwrap();
     assert_eq!((note.id, note.attempt, note.records), (UploadId(3), 3, 1));
     assert_eq!((note.status, note.answer.as_str()), (Some(200), "success"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_upload_that_refused_a_record_is_kept_although_the_event_ended_by_a_later_one() {
+    let rig = Rig::paused();
+    let script = Arc::new(Script::new(|before, records| match before {
+        0 => partial(records, &[(1, 515), (2, 555)]),
+        _ => success(records),
+    }));
+    rig.accept([said("user_1", vec![record("user_1", 0), record("user_1", 1)])]).await;
+    let delivery = rig.start_with(script.clone());
+    delivery.idle().await;
+    let end = rig.ends().await.pop().flatten().unwrap();
+    assert_eq!((end.code.as_deref(), end.upload), (Some("clevertap_515"), Some(UploadId(1))));
+    let note = tapline::journal::Journal::upload(&*rig.journal, UploadId(1)).await.unwrap().unwrap();
+    assert_eq!((note.records, note.answer.as_str()), (2, "fail"));
+    assert_eq!(script.numbers(), [vec![0, 1], vec![1]]);
 }

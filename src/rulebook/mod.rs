@@ -2,13 +2,18 @@
 //!
 //! A set with an error is never published: the last good plan keeps running and [`LiveRules::problem`] says why.
 
+mod watch;
+
+pub use watch::{INTERVAL, Look, RulesWatch};
+
 use crate::engine::Diagnostics;
 use crate::engine::{Plan, RuleFiles};
 use crate::settings::Settings;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use include_dir::{Dir, include_dir};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/rules");
 
@@ -63,9 +68,20 @@ fn read_embedded(directory: &Dir<'_>, files: &mut RuleFiles) {
 /// The plan in force.
 #[derive(Debug)]
 pub struct LiveRules {
-    directory: PathBuf,
+    origin: Origin,
     plan: ArcSwap<Plan>,
     problem: ArcSwapOption<Problem>,
+    /// Held while reading and compiling, so that of two reloads the later one stays in force.
+    reloading: Mutex<()>,
+}
+
+/// Where the rules are read from.
+#[derive(Debug)]
+struct Origin {
+    directory: PathBuf,
+    /// Whether the rules in force came from the directory. From then on its absence is a problem: nobody who keeps rules
+    /// wants the embedded ones to take over while a directory is being replaced.
+    from_disk: AtomicBool,
 }
 
 /// Why the newest set of rules is not in force.
@@ -87,13 +103,14 @@ pub enum Problem {
 impl LiveRules {
     /// Compiles the first plan.
     pub fn open(directory: PathBuf, settings: &Settings) -> Result<Self, Problem> {
-        let plan = compile(&directory, settings)?;
-        Ok(Self { directory, plan: ArcSwap::from_pointee(plan), problem: ArcSwapOption::empty() })
+        let origin = Origin { directory, from_disk: AtomicBool::new(false) };
+        let plan = ArcSwap::from_pointee(origin.compile(settings)?);
+        Ok(Self { origin, plan, problem: ArcSwapOption::empty(), reloading: Mutex::default() })
     }
 
     /// Where the rules are read from; the embedded ones where it does not exist.
     pub fn directory(&self) -> &Path {
-        &self.directory
+        &self.origin.directory
     }
 
     /// The plan in force.
@@ -103,7 +120,9 @@ impl LiveRules {
 
     /// Reads and compiles anew; on an error the last good plan stays in force.
     pub fn reload(&self, settings: &Settings) {
-        match compile(&self.directory, settings) {
+        // The guard holds no data that a panic could have left half changed.
+        let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.origin.compile(settings) {
             Ok(plan) => {
                 self.plan.store(Arc::new(plan));
                 self.problem.store(None);
@@ -116,10 +135,28 @@ impl LiveRules {
     pub fn problem(&self) -> Option<Arc<Problem>> {
         self.problem.load_full()
     }
+
+    /// The files as they are now.
+    fn files(&self) -> std::io::Result<RuleFiles> {
+        self.origin.files()
+    }
 }
 
-fn compile(directory: &Path, settings: &Settings) -> Result<Plan, Problem> {
-    let files = load_files(directory)
-        .map_err(|error| Problem::Unreadable { directory: directory.to_owned(), error })?;
-    Plan::compile(&files, settings.pack.as_deref(), &settings.options).map_err(Problem::Invalid)
+impl Origin {
+    fn files(&self) -> std::io::Result<RuleFiles> {
+        match self.directory.is_dir() {
+            false if self.from_disk.load(Ordering::SeqCst) => Err(std::io::ErrorKind::NotFound.into()),
+            _ => load_files(&self.directory),
+        }
+    }
+
+    fn compile(&self, settings: &Settings) -> Result<Plan, Problem> {
+        let on_disk = self.directory.is_dir();
+        let files =
+            self.files().map_err(|error| Problem::Unreadable { directory: self.directory.clone(), error })?;
+        let plan =
+            Plan::compile(&files, settings.pack.as_deref(), &settings.options).map_err(Problem::Invalid)?;
+        self.from_disk.fetch_or(on_disk, Ordering::SeqCst);
+        Ok(plan)
+    }
 }

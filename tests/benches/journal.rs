@@ -1,6 +1,7 @@
 //! How fast the journal takes, settles, reads and opens: durable figures, on the disk of the temporary directory.
 //!
-//! `cargo bench --bench journal [-- EVENTS]`, a million events by default. What to reach is in design §12.
+//! `cargo bench --bench journal [-- EVENTS]`, a million events by default.
+//! `-- open DIRECTORY` opens and reads a data directory that is not in use.
 
 use std::path::Path;
 use std::process::Command;

@@ -234,3 +234,44 @@ impl Journal for MemoryJournal {
         self.log().broken.clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Millis;
+    use crate::journal::{DedupKey, State};
+
+    fn event(number: u128) -> NewEvent {
+        NewEvent { dedup: DedupKey(number), received_at: Millis(0), refusal: None, body: b"{}".to_vec() }
+    }
+
+    #[tokio::test]
+    async fn past_its_bound_it_is_full_until_events_end() {
+        let journal = MemoryJournal::new();
+        journal.set_bound(2);
+        journal.append(vec![event(1), event(2)]).await.unwrap();
+        assert!(matches!(journal.append(vec![event(3)]).await, Err(AppendError::Full { .. })));
+        let end =
+            End { state: State::Delivered, code: None, message: None, upload: None, revision: String::new() };
+        journal.settle(Settling { upload: None, ends: vec![(Seq(0), end)] }).await.unwrap();
+        assert_eq!(journal.append(vec![event(3)]).await.unwrap(), [Appended::Stored(Seq(2))]);
+    }
+
+    #[tokio::test]
+    async fn injected_failures_come_once_and_a_broken_disk_stays_broken() {
+        let journal = MemoryJournal::new();
+        journal.fail_next_append(AppendError::Full { retry_after: Duration::from_secs(7) });
+        journal.fail_next_settle(JournalError::Storage("slow".to_owned()));
+        let full = journal.append(vec![event(1)]).await;
+        assert!(matches!(full, Err(AppendError::Full { retry_after }) if retry_after.as_secs() == 7));
+        assert!(journal.settle(Settling::default()).await.is_err());
+        journal.settle(Settling::default()).await.unwrap();
+        assert_eq!(journal.append(vec![event(1)]).await.unwrap(), [Appended::Stored(Seq(0))]);
+        journal.fail_next_append(AppendError::Broken("gone".to_owned()));
+        for _ in 0..2 {
+            assert!(matches!(journal.append(vec![event(2)]).await, Err(AppendError::Broken(_))));
+        }
+        assert_eq!(journal.broken().as_deref(), Some("gone"));
+        assert_eq!(journal.end(), Seq(1));
+    }
+}

@@ -5,7 +5,7 @@
 //! back at once; sled's own collection of what was deleted does not keep up (measured 2026-11).
 //! Two threads write: the committer events, the settler ends. Everything else reads.
 //!
-//! It deliberately trusts sled with nothing that it does not keep: see [`database`] for syncing, [`mod@format`] for checksums.
+//! It deliberately trusts sled with nothing that it does not keep: see `database.rs` for syncing, `format.rs` for checksums.
 //!
 //! First thing to know: events are durable before their ends can be, so after a crash no end refers to a lost event.
 

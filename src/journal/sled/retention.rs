@@ -1,6 +1,6 @@
 //! Giving disk space back: whole generations, the oldest first, and only those whose events have all ended.
 //!
-//! Deliberately no clock and no thread: whoever knows the time and the settings calls `sweep`.
+//! Deliberately no clock and no thread: whoever knows the time and the settings calls [`Sweep::run`].
 
 use super::cache::Cache;
 use super::chain::{Chain, Slot};

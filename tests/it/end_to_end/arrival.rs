@@ -1,7 +1,7 @@
 //! What is sent as Segment sends it arrives as exactly the records that every preview of it shows.
 
 use super::call;
-use crate::support::app::WRITE_KEY;
+use crate::support::app::{WRITE_KEY, post};
 use crate::support::http::{Connection, Request};
 use crate::support::process::Process;
 use crate::support::stand::{API_TOKEN, Kept, Stand, rules, send, settled};
@@ -53,10 +53,15 @@ async fn every_way_in_leads_to_the_same_records() {
     zipped.write_all(format!(r#"{{"batch":[{}],"writeKey":"{WRITE_KEY}"}}"#, call("4")).as_bytes()).unwrap();
     let in_body = |path: &str| Request::new("POST", path).header("Content-Type", "text/plain");
     let requests = [
-        crate::support::app::post("/v1/track").body(call("1")),
+        post("/v1/track").body(call("1")),
         in_body("/v1/t").body(call("2")),
-        crate::support::app::post("/v1/import").body(format!(r#"{{"batch":[{}]}}"#, call("3"))),
+        post("/v1/import").body(format!(r#"{{"batch":[{}]}}"#, call("3"))),
         in_body("/v1/b").header("Content-Encoding", "gzip").body(zipped.finish().unwrap()),
+        // As `curl -u KEY: -d` sends it.
+        Request::new("POST", "/v1/track")
+            .header("Content-Type", "application/x-www-form-urlencoded")
+            .basic(WRITE_KEY)
+            .body(call("5")),
     ];
     let mut connection = Connection::open(server.address).await;
     for request in &requests {
@@ -65,7 +70,7 @@ async fn every_way_in_leads_to_the_same_records() {
     settled(&server).await;
     let record =
         r#"{"type":"event","identity":"user_1","evtName":"Step Taken","evtData":{"a_b":1},"ts":1767225600}"#;
-    assert_eq!(stand.received().await, [record; 4]);
+    assert_eq!(stand.received().await, [record; 5]);
 }
 
 /// One line of `tapline preview --format json` for each event.

@@ -9,7 +9,7 @@ const EVENTS: usize = 2_000;
 
 #[tokio::test]
 async fn a_stop_in_the_middle_of_deliveries_loses_nothing_and_sends_nothing_twice() {
-    let stand = Stand::start(&["--fault", "slow:ms=400"]).await;
+    let stand = Stand::start(&["--fault", "slow:ms=1500"]).await;
     let server = stand.serve().await;
     for first in (0..EVENTS).step_by(500) {
         let calls = (first..first + 500).map(|step| {
@@ -18,7 +18,7 @@ async fn a_stop_in_the_middle_of_deliveries_loses_nothing_and_sends_nothing_twic
         });
         assert_eq!(send(&server, "/v1/batch", call::batch(calls)).await.status, 200);
     }
-    // The first uploads are on their way by now, and none is answered before 400 ms.
+    // The first uploads are on their way by now, and none is answered before 1.5 s.
     tokio::time::sleep(Duration::from_millis(100)).await;
     let ended = server.terminate().await;
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), ""), "{}", ended.stderr);

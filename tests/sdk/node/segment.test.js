@@ -138,7 +138,7 @@ test("a wrong write key reaches the sender as an error and CleverTap as nothing"
 });
 
 /** A client of Segment's, the calls that it reports as delivered, as it sent them, and the errors that it reports. */
-function client(settings = {}) {
+const client = (settings = {}) => {
   const analytics = new Analytics({ writeKey: WRITE_KEY, host: stand.url, maxRetries: 0, ...settings });
   const sent = [];
   const errors = [];
@@ -147,10 +147,10 @@ function client(settings = {}) {
   }
   analytics.on("error", (error) => errors.push(error));
   return { analytics, sent, errors };
-}
+};
 
 /** Every record as expected, in order, and at the time at which the library says the calls were made. */
-function assertRecords(records, sent, expected) {
+const assertRecords = (records, sent, expected) => {
   const untimed = records.map(({ ts, ...record }) => record);
   assert.deepEqual(untimed, expected);
   const times = sent.map((call) => call.timestamp.getTime());
@@ -159,4 +159,4 @@ function assertRecords(records, sent, expected) {
     assert.ok(record.ts >= Math.floor(Math.min(...times) / 1000), `${record.ts} is before the call`);
     assert.ok(record.ts <= Math.floor(Math.max(...times) / 1000) + 5, `${record.ts} is after the call`);
   }
-}
+};

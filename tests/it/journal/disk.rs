@@ -51,6 +51,10 @@ impl HeldDisk {
         });
         (disk, hook)
     }
+
+    fn wait_until_reached(&self) {
+        self.reached.recv_timeout(Duration::from_secs(30)).unwrap();
+    }
 }
 
 /// Polls once, so that what a future does before its first wait is done.
@@ -71,7 +75,7 @@ async fn nothing_is_answered_or_shown_before_its_sync_and_a_repetition_waits_wit
     disk.held.store(true, Ordering::SeqCst);
     let mut first = pin!(journal.append(vec![event(1)]));
     assert!(poll_once(first.as_mut()).await.is_none());
-    disk.reached.recv().unwrap();
+    disk.wait_until_reached();
     let mut repeated = pin!(journal.append(vec![event(1)]));
     assert!(poll_once(repeated.as_mut()).await.is_none());
     // The event is written by now, and only its sync is missing.
@@ -95,7 +99,7 @@ async fn what_arrives_during_a_sync_shares_the_next_one() {
     disk.held.store(true, Ordering::SeqCst);
     let mut first = pin!(journal.append(vec![event(1000)]));
     assert!(poll_once(first.as_mut()).await.is_none());
-    disk.reached.recv().unwrap();
+    disk.wait_until_reached();
     let mut others = pin!(join_all((0..60).map(|number| journal.append(vec![event(number)]))));
     assert!(poll_once(others.as_mut()).await.is_none());
     let before = disk.syncs.load(Ordering::SeqCst);
@@ -117,7 +121,7 @@ async fn a_full_queue_is_answered_at_once_and_takes_again_later() {
     disk.held.store(true, Ordering::SeqCst);
     let mut first = pin!(journal.append(vec![event(1)]));
     assert!(poll_once(first.as_mut()).await.is_none());
-    disk.reached.recv().unwrap();
+    disk.wait_until_reached();
     let mut waiting = pin!(journal.append(events(2..9)));
     assert!(poll_once(waiting.as_mut()).await.is_none());
     let refused = journal.append(events(9..16)).await;
@@ -251,7 +255,7 @@ async fn closing_keeps_what_was_handed_over_and_takes_nothing_more() {
     let handle = journal.clone();
     let mut first = Box::pin(handle.append(events(0..1)));
     assert!(poll_once(first.as_mut()).await.is_none());
-    disk.reached.recv().unwrap();
+    disk.wait_until_reached();
     let mut second = Box::pin(handle.append(events(1..4)));
     assert!(poll_once(second.as_mut()).await.is_none());
     disk.held.store(false, Ordering::SeqCst);

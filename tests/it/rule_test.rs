@@ -82,7 +82,8 @@ async fn each_kind_of_failure_is_shown_path_by_path_with_the_rule_that_decided()
 
 #[tokio::test]
 async fn a_failure_is_read_by_build_servers() {
-    let directory = broken(PACK, "name: { value: App Screen Viewed }", "name: { value: <Screen> & \\\"more\\\" }");
+    let directory =
+        broken(PACK, "name: { value: App Screen Viewed }", "name: { value: '<Screen> & \"more\"' }");
     let ended = run(&["test", "screen becomes", "--format", "junit"], directory.path()).await;
     assert_eq!(ended.code, Some(1), "{}{}", ended.stdout, ended.stderr);
     golden("junit.xml", &ended.stdout);
@@ -116,8 +117,8 @@ async fn a_case_that_asks_for_an_unknown_option_is_shown_with_its_place() {
 
 #[tokio::test]
 async fn accept_changes_nothing_but_the_expectation_of_the_case_that_failed() {
-    let before = "          evtName: Plan Chosen\n";
-    let after = "          evtName: Plan Taken # as it was\n";
+    let before = "        evtName: Plan Chosen\n";
+    let after = "        evtName: Plan Taken\n";
     let directory = broken(CASES, before, after);
     let path = directory.path().join(CASES);
     let shipped = std::fs::read_to_string(rules().join(CASES)).unwrap();

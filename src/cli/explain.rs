@@ -1,10 +1,12 @@
 //! `tapline explain`: what a code means, by example, and what to do about it.
 
 use super::Failure;
+use crate::admin;
 use crate::engine::diagnostic::{Diagnostics, did_you_mean};
 use crate::engine::explanation::{self, Explanation};
 use crate::engine::proof;
-use crate::{admin, ingest, rulebook};
+use crate::ingest;
+use crate::rulebook;
 use std::io::Write;
 
 /// Explain a code: of `tapline check` (R103), of a warning (nested_dropped), or of a reason (missing_user_id).

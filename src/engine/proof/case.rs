@@ -220,7 +220,7 @@ fn parse_expect(node: &Node<'_>, subset: bool, problems: &mut Diagnostics) -> Op
     let has_records = records.as_ref().is_some_and(|list| !list.is_empty());
     if records.is_none() && outcome.is_none() && reason.is_none() && warnings.is_none() {
         let message = "expected at least one of `records`, `outcome`, `reason` and `warnings`";
-        let help = "`tapline test --accept` writes what the event becomes once `outcome` is there";
+        let help = "write `records: []`, and `tapline test --accept` fills it in";
         node.problem(problems, Code::R404, message, Some(help.into()));
     } else if has_records && outcome.is_some_and(|end| end != End::Mapped)
         || reason.is_some() && (has_records || outcome == Some(End::Mapped))

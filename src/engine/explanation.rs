@@ -199,7 +199,7 @@ fn of_warning(code: WarningCode) -> [&'static str; 3] {
         WarningCode::InvalidObjectId => [
             "The anonymousId is not one that CleverTap takes as objectId; it was left out and counts as missing.",
             "{\"anonymousId\":\"a 1\"}",
-            "Send letters, digits and `( ) ! : @ $ _ -`, 64 characters at most.",
+            "Send 1 to 64 letters, digits or `=|<>;+.()!:$@_-`.",
         ],
         WarningCode::InvalidValue => [
             "A value is not of the form that the rule asks for, and was left out.",

@@ -91,6 +91,8 @@ pub(super) struct Run<'e, 'w, T> {
     /// The element of a list that is being rewritten.
     pub(super) item: Option<At>,
     pub(super) path: &'w mut String,
+    /// Why the whole event can not be sent, found while a record was made.
+    pub(super) refusal: Option<Reason>,
     pub(super) tracer: &'w mut T,
 }
 
@@ -156,9 +158,23 @@ impl Evaluator {
         }
         let call = Call::new(json);
         let Work { keys, out, records, notes, values, scopes, path } = &mut *work;
-        let (context, depth, item) = (*context, 0, None);
-        let mut run =
-            Run { plan, call, context, keys, out, records, notes, values, scopes, depth, item, path, tracer };
+        let (context, depth, item, refusal) = (*context, 0, None, None);
+        let mut run = Run {
+            plan,
+            call,
+            context,
+            keys,
+            out,
+            records,
+            notes,
+            values,
+            scopes,
+            depth,
+            item,
+            path,
+            refusal,
+            tracer,
+        };
         let outcome = run.rules();
         Evaluation { outcome, plan, call: Some(call), work }
     }
@@ -183,13 +199,17 @@ impl<T: Tracer> Run<'_, '_, T> {
                 Action::Fail(reason) => return Outcome::Failed(reason.clone()),
                 Action::Emit(templates) => {
                     templates.iter().for_each(|template| self.record(template, rule));
-                    if self.records.is_empty() {
+                    if self.refusal.is_none() && self.records.is_empty() {
                         return plan.no_record();
                     }
                     for extra in &plan.pack.extras {
                         if let (true, Action::Emit(templates)) = (self.holds(&extra.when), &extra.action) {
                             templates.iter().for_each(|template| self.record(template, extra));
                         }
+                    }
+                    if let Some(reason) = self.refusal.take() {
+                        self.records.clear();
+                        return Outcome::Failed(reason);
                     }
                     return Outcome::Mapped;
                 }

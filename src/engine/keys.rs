@@ -5,8 +5,8 @@
 
 use super::event::text::push_escaped;
 use super::record::{RecordKind, limit};
-use super::rules::NameId;
 use super::rules::rest::{KeyCase, Rest};
+use super::rules::{Limits, NameId};
 use super::warning::WarningCode;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
@@ -141,7 +141,10 @@ impl Keys {
             Take::Copy => case_path(raw, rest.keys),
             _ => (raw.replace(JOINT, "_"), false),
         };
-        let cut = limit::cut_key(kind, &key);
+        let cut = match rest.limits {
+            Limits::Cut => limit::cut_key(kind, &key),
+            Limits::Pass => &key,
+        };
         let note = match (cut.len() < key.len(), kept) {
             (true, _) => Some(WarningCode::KeyCut),
             (false, true) => Some(WarningCode::KeyKept),

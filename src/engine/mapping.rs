@@ -22,11 +22,11 @@ use super::write;
 
 /// What stays the same while the members of one object are copied.
 #[derive(Clone, Copy)]
-struct Copying<'r> {
-    rest: &'r Rest,
-    kind: RecordKind,
-    source: u8,
-    max: usize,
+pub(super) struct Copying<'r> {
+    pub(super) rest: &'r Rest,
+    pub(super) kind: RecordKind,
+    pub(super) source: u8,
+    pub(super) max: usize,
 }
 
 impl<T: Tracer> Run<'_, '_, T> {
@@ -52,21 +52,22 @@ impl<T: Tracer> Run<'_, '_, T> {
         self.id(&address.1);
         let complete = match template.kind {
             RecordKind::Profile => {
-                self.time(b",\"ts\":");
+                self.time(template);
                 self.push(b",\"profileData\":");
                 self.data(&template.data, template.kind, template.max_fields);
                 true
             }
             RecordKind::Event => {
-                let named = template.name.as_ref().is_some_and(|name| self.event_name_field(name));
+                let named = template.name.as_ref().is_some_and(|name| self.event_name_field(name, template));
                 self.push(b",\"evtData\":");
                 self.data(&template.data, template.kind, template.max_fields);
-                self.time(b",\"ts\":");
+                self.time(template);
                 named
             }
             RecordKind::Token => {
                 self.push(b",\"tokenData\":");
-                self.data(&template.data, template.kind, template.max_fields) == template.data.fields.len()
+                self.data(&template.data, template.kind, template.max_fields);
+                self.is_whole_token(&template.data)
             }
         };
         self.push(b"}");
@@ -109,18 +110,29 @@ impl<T: Tracer> Run<'_, '_, T> {
         }
     }
 
-    fn time(&mut self, key: &[u8]) {
+    /// Whether the object just written holds every named field; only `keys`, which web push alone has, may be missing.
+    fn is_whole_token(&self, data: &Data) -> bool {
+        let scope = self.scopes.get(self.depth);
+        data.fields
+            .iter()
+            .all(|field| &*field.target == "keys" || scope.is_some_and(|s| s.find(field.name).is_some()))
+    }
+
+    fn time(&mut self, template: &RecordTemplate) {
+        if let Some(expression) = &template.ts {
+            return self.given_time(expression);
+        }
         if let Some(seconds) = self.seconds() {
-            self.push(key);
+            self.push(b",\"ts\":");
             self.out.extend_from_slice(itoa::Buffer::new().format(seconds).as_bytes());
         }
     }
 
-    fn event_name_field(&mut self, name: &Expression) -> bool {
+    fn event_name_field(&mut self, name: &Expression, template: &RecordTemplate) -> bool {
         let (value, _) = self.make(name, None, false);
         let at = value.at();
         let Some(name) = self.text_of(&value) else { return false };
-        let cut = text::cut_chars(&name, limit::EVENT_NAME_CHARS);
+        let cut = text::cut_chars(&name, template.limits.most(limit::EVENT_NAME_CHARS));
         let shortened = cut.len() < name.len();
         let plain = match (&value, shortened) {
             // As received, byte for byte.
@@ -158,6 +170,10 @@ impl<T: Tracer> Run<'_, '_, T> {
             self.field(field, kind);
         }
         for rest in data.rest.iter().chain(&data.merge) {
+            if rest.expand_dots && self.has_dots(rest) {
+                self.expanded(rest, kind, max);
+                continue;
+            }
             for (source, origin) in rest.sources.iter().enumerate() {
                 if let Value::Node(at) = self.origin(origin) {
                     let source = source.min(255) as u8;
@@ -198,9 +214,9 @@ impl<T: Tracer> Run<'_, '_, T> {
                     write::push_compact(self.out, self.call.json, *at);
                     false
                 }
-                _ => write::push_scalar(self.out, self.call.json, *at),
+                _ => write::push_scalar(self.out, self.call.json, *at, field.most),
             },
-            (Value::Text(text, _), _) => write::push_text(self.out, text),
+            (Value::Text(text, _), _) => write::push_text(self.out, text, field.most),
             (Value::Json(json, _), _) => {
                 self.out.extend_from_slice(json.as_bytes());
                 false
@@ -282,6 +298,9 @@ impl<T: Tracer> Run<'_, '_, T> {
 
     fn members(&mut self, object: At, copying: Copying<'_>) {
         let json = self.call.json;
+        if copying.rest.spread && json.kind(object) != Kind::Object {
+            return self.spread(object, copying);
+        }
         for (key, value) in json.members(object) {
             let plan = if json.node(key).escaped {
                 let raw = json.decoded(key);
@@ -295,36 +314,42 @@ impl<T: Tracer> Run<'_, '_, T> {
 
     /// One member by the decision on its key.
     #[inline]
-    fn member(&mut self, key: At, value: At, plan: u32, copying: Copying<'_>) {
+    pub(super) fn member(&mut self, key: At, value: At, plan: u32, copying: Copying<'_>) {
         let json = self.call.json;
         let Some(decided) = self.keys.get(plan) else { return };
-        let (take, note) = (decided.take, decided.note);
+        let (take, note, name) = (decided.take, decided.note, decided.name);
         let left_out = match take {
             Take::Skip => Some("mapped by name, or excluded"),
             _ if !json.is_blank(value) => None,
-            _ if json.kind(value) == Kind::Null => (copying.rest.nulls == Blank::Drop).then_some("null"),
+            _ if json.kind(value) == Kind::Null => (copying.rest.nulls != Blank::Keep).then_some("null"),
             _ => (copying.rest.empty == Blank::Drop).then_some("empty text"),
         };
         if let Some(why) = left_out {
+            if take != Take::Skip && copying.rest.nulls == Blank::Erase && json.kind(value) == Kind::Null {
+                self.erase(name);
+            }
             if T::ON {
                 self.tracer.dropped(&self.call, value, why);
             }
             return;
         }
+        let most = copying.rest.limits.most(limit::VALUE_BYTES);
         let nested = match (take, json.kind(value)) {
             (Take::Keep, _) => Nested::Keep,
             (_, Kind::Object) => copying.rest.objects,
             (_, Kind::Array) => copying.rest.arrays,
             _ => {
                 return self.place(key, value, plan, note, copying, |out, json, at| {
-                    write::push_scalar(out, json, at)
+                    write::push_scalar(out, json, at, most)
                 });
             }
         };
         match nested {
             Nested::Drop => self.note(Note { code: WarningCode::NestedDropped, at: value, target: None }),
             Nested::Flatten => self.flatten(key, value, copying),
-            Nested::Stringify => self.place(key, value, plan, note, copying, write::push_stringified),
+            Nested::Stringify => self.place(key, value, plan, note, copying, |out, json, at| {
+                write::push_stringified(out, json, at, most)
+            }),
             Nested::Keep => self.place(key, value, plan, note, copying, |out, json, at| {
                 write::push_compact(out, json, at);
                 false
@@ -350,7 +375,7 @@ impl<T: Tracer> Run<'_, '_, T> {
 
     /// Writes one field of the rest, unless its key is taken.
     #[inline]
-    fn place(
+    pub(super) fn place(
         &mut self,
         key: At,
         value: At,

@@ -6,6 +6,7 @@
 pub mod diagnostic;
 pub mod evaluate;
 pub mod event;
+mod expand;
 mod explain;
 pub mod explanation;
 mod keys;

@@ -1,9 +1,9 @@
 //! Values while they are made: found in the event, built from it, brought into a form.
 
 use super::evaluate::Run;
-use super::event::{At, Kind};
+use super::event::{At, Kind, Scanner};
 use super::record::{Format, format};
-use super::rules::expression::{Alternative, Expression, From, Miss, Part, Step, Table, Template};
+use super::rules::expression::{Alternative, Expression, From, Miss, Part, Step, Table, Template, Trim};
 use super::rules::{NameId, Origin};
 use super::trace::Tracer;
 use super::warning::{Note, WarningCode};
@@ -86,7 +86,10 @@ impl<T: Tracer> Run<'_, '_, T> {
                 }
             }
         }
-        let any = alternative.steps.last() == Some(&Step::Format(Format::Any));
+        let any = matches!(
+            alternative.steps.last(),
+            Some(Step::Format(Format::Any | Format::Json | Format::Pruned))
+        );
         if let Value::Node(at) = value
             && matches!(self.call.json.kind(at), Kind::Object | Kind::Array)
             && !any
@@ -164,7 +167,11 @@ impl<T: Tracer> Run<'_, '_, T> {
                 (None, None) => return Value::Missing,
             }
         }
-        let text = if template.trim { text.trim() } else { &text };
+        let text = match template.trim {
+            Trim::No => &text,
+            Trim::Both => text.trim(),
+            Trim::End => text.trim_end(),
+        };
         // Empty text is nothing, wherever it comes from.
         if text.is_empty() { Value::Missing } else { Value::Text(text.into(), first) }
     }
@@ -209,6 +216,25 @@ impl<T: Tracer> Run<'_, '_, T> {
         let at = value.at();
         match (format, value) {
             (Format::Any, _) => return Ok(value.clone()),
+            (Format::Scalar, Value::Node(at))
+                if matches!(self.call.json.kind(*at), Kind::Object | Kind::Array) =>
+            {
+                let mut compact = Vec::new();
+                write::push_compact(&mut compact, self.call.json, *at);
+                return Ok(Value::Text(String::from_utf8_lossy(&compact).into(), *at));
+            }
+            (Format::Json, Value::Node(at)) if self.call.json.kind(*at) == Kind::String => {
+                return read_json(&self.call.json.decoded(*at), *at);
+            }
+            (Format::Json, Value::Text(text, at)) => return read_json(text, *at),
+            (Format::Pruned, Value::Node(at)) => {
+                let mut pruned = Vec::new();
+                return Ok(match write::push_pruned(&mut pruned, self.call.json, *at) {
+                    true => Value::Json(String::from_utf8_lossy(&pruned).into(), *at),
+                    false => Value::Missing,
+                });
+            }
+            (Format::Scalar | Format::Json | Format::Pruned, _) => return Ok(value.clone()),
             (Format::String, Value::Node(at)) if self.call.json.kind(*at) != Kind::String => {
                 let mut compact = Vec::new();
                 write::push_compact(&mut compact, self.call.json, *at);
@@ -250,21 +276,36 @@ impl<T: Tracer> Run<'_, '_, T> {
                 None => Err(invalid),
             },
             Format::Seconds => format::seconds(&text).map(|n| Value::Json(n.into(), at)).ok_or(invalid),
-            Format::SecondsOrNumber if number => Ok(value.clone()),
+            Format::SecondsOrNumber if number || format::is_number(&text) => Ok(value.clone()),
             Format::SecondsOrNumber => {
-                format::seconds_or_number(&text).map(|n| Value::Json(n.into(), at)).ok_or(invalid)
+                format::iso_seconds(&text).map(|n| Value::Json(n.into(), at)).ok_or(invalid)
             }
             Format::Boolean => format::boolean(&text).map(|word| Value::Json(word.into(), at)).ok_or(invalid),
             Format::Trim => Ok(made(text.trim())),
             Format::Lower => Ok(made(&text.to_lowercase())),
             Format::Upper => Ok(made(&text.to_uppercase())),
             Format::Sha256 => Ok(made(&format::sha256(&text))),
-            Format::String | Format::Any => Ok(value.clone()),
+            Format::String | Format::Any | Format::Scalar | Format::Json | Format::Pruned => {
+                Ok(value.clone())
+            }
             Format::ObjectId if !format::is_object_id(&text) => Err(WarningCode::InvalidObjectId),
             Format::ObjectId if number => Ok(made(&text)),
             Format::ObjectId => Ok(value.clone()),
         }
     }
+}
+
+/// The JSON that text holds. Rare enough to be scanned anew.
+#[cold]
+fn read_json(text: &str, at: At) -> Result<Value, WarningCode> {
+    if text.trim().is_empty() {
+        return Ok(Value::Missing);
+    }
+    let mut scanner = Scanner::default();
+    let json = scanner.scan(text).map_err(|_| WarningCode::InvalidValue)?;
+    let mut compact = Vec::new();
+    write::push_compact(&mut compact, json, At::ROOT);
+    Ok(Value::Json(String::from_utf8_lossy(&compact).into(), at))
 }
 
 /// Appends text escaped for HTML, as Handlebars does.

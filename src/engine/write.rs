@@ -2,15 +2,14 @@
 
 use super::event::text::{self, Unit, push_escaped, push_unit};
 use super::event::{At, Json, Kind};
-use super::record::limit;
 
-/// Appends a value as received; text over the limit is cut. Says whether it was.
+/// Appends a value as received; text of more bytes than `most` is cut. Says whether it was.
 #[inline]
-pub fn push_scalar(out: &mut Vec<u8>, json: Json<'_>, at: At) -> bool {
+pub fn push_scalar(out: &mut Vec<u8>, json: Json<'_>, at: At, most: usize) -> bool {
     let node = json.node(at);
-    let long = (node.end - node.start) as usize > limit::VALUE_BYTES;
+    let long = (node.end - node.start) as usize > most;
     if long && node.kind == Kind::String {
-        return push_long(out, json, at);
+        return push_long(out, json, at, most);
     }
     out.extend_from_slice(json.raw(at).as_bytes());
     false
@@ -18,7 +17,7 @@ pub fn push_scalar(out: &mut Vec<u8>, json: Json<'_>, at: At) -> bool {
 
 /// Text that may be over the limit; its escapes count as what they stand for.
 #[cold]
-fn push_long(out: &mut Vec<u8>, json: Json<'_>, at: At) -> bool {
+fn push_long(out: &mut Vec<u8>, json: Json<'_>, at: At, most: usize) -> bool {
     let content = json.content(at);
     let length = |unit| match unit {
         Unit::Char(c) => c.len_utf8(),
@@ -27,14 +26,14 @@ fn push_long(out: &mut Vec<u8>, json: Json<'_>, at: At) -> bool {
     let mut total = 0;
     let fits = text::units(content).all(|unit| {
         total += length(unit);
-        total <= limit::VALUE_BYTES
+        total <= most
     });
     if fits {
         out.extend_from_slice(json.raw(at).as_bytes());
         return false;
     }
     out.push(b'"');
-    let mut left = limit::VALUE_BYTES;
+    let mut left = most;
     for unit in text::units(content) {
         let Some(rest) = left.checked_sub(length(unit)) else { break };
         left = rest;
@@ -44,9 +43,9 @@ fn push_long(out: &mut Vec<u8>, json: Json<'_>, at: At) -> bool {
     true
 }
 
-/// Appends plain text as a JSON string, cut at the limit. Says whether it was.
-pub fn push_text(out: &mut Vec<u8>, plain: &str) -> bool {
-    let cut = text::cut_bytes(plain, limit::VALUE_BYTES);
+/// Appends plain text as a JSON string, cut at `most` bytes. Says whether it was.
+pub fn push_text(out: &mut Vec<u8>, plain: &str, most: usize) -> bool {
+    let cut = text::cut_bytes(plain, most);
     out.push(b'"');
     push_escaped(out, cut);
     out.push(b'"');
@@ -89,17 +88,57 @@ pub fn push_compact(out: &mut Vec<u8>, json: Json<'_>, at: At) {
     }
 }
 
-/// Appends a value's compact JSON as text, cut at the limit. Says whether it was.
-pub fn push_stringified(out: &mut Vec<u8>, json: Json<'_>, at: At) -> bool {
+/// Appends compact JSON without nulls and without objects and arrays that are empty or become so. Says whether anything
+/// is left; where not, nothing is appended.
+pub fn push_pruned(out: &mut Vec<u8>, json: Json<'_>, at: At) -> bool {
+    let (start, open, close) = (out.len(), out.len() + 1, json.kind(at));
+    match close {
+        Kind::Null => return false,
+        Kind::Object => {
+            out.push(b'{');
+            for (key, value) in json.members(at) {
+                let before = out.len();
+                push_compact(out, json, key);
+                out.push(b':');
+                match push_pruned(out, json, value) {
+                    true => out.push(b','),
+                    false => out.truncate(before),
+                }
+            }
+        }
+        Kind::Array => {
+            out.push(b'[');
+            for value in json.elements(at) {
+                if push_pruned(out, json, value) {
+                    out.push(b',');
+                }
+            }
+        }
+        _ => {
+            push_compact(out, json, at);
+            return true;
+        }
+    }
+    let empty = out.len() == open;
+    match out.last_mut() {
+        Some(last) if !empty => *last = if close == Kind::Object { b'}' } else { b']' },
+        _ => out.truncate(start),
+    }
+    !empty
+}
+
+/// Appends a value's compact JSON as text, cut at `most` bytes. Says whether it was.
+pub fn push_stringified(out: &mut Vec<u8>, json: Json<'_>, at: At, most: usize) -> bool {
     let mut compact = Vec::new();
     push_compact(&mut compact, json, at);
-    push_text(out, &String::from_utf8_lossy(&compact))
+    push_text(out, &String::from_utf8_lossy(&compact), most)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::engine::event::Scanner;
+    use crate::engine::record::limit::VALUE_BYTES;
 
     fn written(text: &str, write: impl Fn(&mut Vec<u8>, Json<'_>) -> bool) -> (String, bool) {
         let mut scanner = Scanner::default();
@@ -110,7 +149,7 @@ mod tests {
 
     #[test]
     fn text_is_cut_at_512_bytes_of_what_it_says_not_of_how_it_is_escaped() {
-        let scalar = |out: &mut Vec<u8>, json: Json<'_>| push_scalar(out, json, At::ROOT);
+        let scalar = |out: &mut Vec<u8>, json: Json<'_>| push_scalar(out, json, At::ROOT, VALUE_BYTES);
         let fits = format!("\"{}\"", "\\u00e9".repeat(256));
         assert_eq!(written(&fits, scalar), (fits.clone(), false));
         let over = format!("\"{}\"", "\\u00e9".repeat(257));
@@ -131,7 +170,8 @@ mod tests {
             r#" { "a" : [ 1.50 , "\u00e9\/\n\u0001\ud800" , null , { } ] , "b" : 12345678901234567890 } "#;
         let expected = r#"{"a":[1.50,"é/\n\u0001\ud800",null,{}],"b":12345678901234567890}"#;
         assert_eq!(written(text, compact).0, expected);
-        let stringified = |out: &mut Vec<u8>, json: Json<'_>| push_stringified(out, json, At::ROOT);
+        let stringified =
+            |out: &mut Vec<u8>, json: Json<'_>| push_stringified(out, json, At::ROOT, VALUE_BYTES);
         assert_eq!(written(r#"["a\"b"]"#, stringified).0, r#""[\"a\\\"b\"]""#);
     }
 }

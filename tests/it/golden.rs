@@ -3,6 +3,8 @@
 //! Files in `tests/golden/language/` begin with a pack of their own, up to a line `---`; with a line `--- entry` in it,
 //! what follows that line is the entry file.
 //!
+//! Files in `tests/golden/packs/` begin with `pack: NAME`, one of the packs there are, and also say each reason's message.
+//!
 //! A case is a title, options, an event and the outcome; `with:` at the head of a file stands at the start of every
 //! event. `UPDATE_GOLDEN=1` rewrites the outcomes, for reading the difference before it is committed.
 
@@ -35,7 +37,7 @@ fn every_golden_case_becomes_what_is_written() {
 }
 
 #[test]
-fn every_warning_and_every_reason_of_the_default_pack_has_a_case() {
+fn every_warning_and_every_reason_of_a_pack_has_a_case() {
     let cases: String = files().iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
     for code in WarningCode::ALL {
         assert!(
@@ -44,8 +46,10 @@ fn every_warning_and_every_reason_of_the_default_pack_has_a_case() {
             code.as_str()
         );
     }
-    let pack = &rulebook::embedded_files()["packs/segment-cloud.yaml"];
-    for code in pack.lines().filter_map(|line| line.trim().strip_prefix("code: ")) {
+    let files = rulebook::embedded_files();
+    let packs = files.iter().filter(|(file, _)| file.starts_with("packs/"));
+    let codes = packs.flat_map(|(_, text)| text.lines()).filter_map(|line| line.split_once("code: "));
+    for code in codes.filter_map(|(_, code)| code.split([',', ' ']).next()) {
         let ends = [format!("outcome: filtered {code}\n"), format!("outcome: failed {code}\n")];
         assert!(ends.iter().any(|end| cases.contains(end)), "no case ends with {code}");
     }
@@ -54,18 +58,32 @@ fn every_warning_and_every_reason_of_the_default_pack_has_a_case() {
 fn files() -> Vec<PathBuf> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let list = |name: &str| std::fs::read_dir(root.join(name)).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<PathBuf> = list("cases").chain(list("language")).collect();
+    let mut files: Vec<PathBuf> = list("cases").chain(list("language")).chain(list("packs")).collect();
     files.sort();
     files
+}
+
+/// Which rules a file's cases are judged by.
+#[derive(Clone, Copy)]
+enum Rules<'a> {
+    /// The default pack.
+    Default,
+    /// One of the packs there are.
+    Named(&'a str),
+    /// The file's own, up to its line `---`.
+    Own(&'a str),
 }
 
 /// The file with the outcomes as they are, and how many cases it holds.
 fn rewrite(text: &str) -> (String, usize) {
     let with = text.lines().find_map(|line| line.strip_prefix("with:")).unwrap_or_default().trim();
-    let pack = text.split_once("\n---\n").map(|(pack, _)| pack);
+    let rules = match text.strip_prefix("pack: ").and_then(|rest| rest.lines().next()) {
+        Some(name) => Rules::Named(name),
+        None => text.split_once("\n---\n").map_or(Rules::Default, |(pack, _)| Rules::Own(pack)),
+    };
     let (mut out, mut options, mut now, mut cases) = (String::new(), String::new(), None, 0);
     for line in text.lines() {
-        if ["outcome: ", "record: ", "warning: "].iter().any(|start| line.starts_with(start)) {
+        if ["outcome: ", "message: ", "record: ", "warning: "].iter().any(|start| line.starts_with(start)) {
             continue;
         }
         writeln!(out, "{line}").unwrap();
@@ -77,7 +95,7 @@ fn rewrite(text: &str) -> (String, usize) {
             now = time::parse_iso(given);
         } else if let Some(event) = line.strip_prefix("event: ") {
             cases += 1;
-            out.push_str(&outcome(&complete(event, with), pack, &options, now));
+            out.push_str(&outcome(&complete(event, with), rules, &options, now));
         }
     }
     (out, cases)
@@ -91,21 +109,20 @@ fn complete(event: &str, with: &str) -> String {
     }
 }
 
-fn outcome(event: &str, pack: Option<&str>, options: &str, received_at: Option<i64>) -> String {
+fn outcome(event: &str, rules: Rules<'_>, options: &str, received_at: Option<i64>) -> String {
     let pairs = options.split_whitespace().filter_map(|pair| pair.split_once('='));
     let options: BTreeMap<_, _> = pairs.map(|(name, value)| (name.to_owned(), value.into())).collect();
-    let files = match pack {
-        Some(text) => {
+    let (name, files) = match rules {
+        Rules::Default => (None, rulebook::embedded_files()),
+        Rules::Named(name) => (Some(name), rulebook::embedded_files()),
+        Rules::Own(text) => {
             let (pack, entry) =
                 text.split_once("\n--- entry\n").unwrap_or((text, "version: 1\npack: case\n"));
-            [("packs/case.yaml", pack), ("tapline.yaml", entry)]
-                .map(|(file, text)| (file.into(), text.into()))
-                .into()
+            let files = [("packs/case.yaml", pack), ("tapline.yaml", entry)];
+            (Some("case"), files.map(|(file, text)| (file.into(), text.into())).into())
         }
-        None => rulebook::embedded_files(),
     };
-    let plan =
-        Plan::compile(&files, pack.map(|_| "case"), &options).unwrap_or_else(|problems| panic!("{problems}"));
+    let plan = Plan::compile(&files, name, &options).unwrap_or_else(|problems| panic!("{problems}"));
     let plan = Arc::new(plan);
     let context = Context { received_at };
     let mut evaluator = Evaluator::new(plan);
@@ -116,8 +133,12 @@ fn outcome(event: &str, pack: Option<&str>, options: &str, received_at: Option<i
     };
     assert_eq!(bytes(&result.records), bytes(&plain.records), "a trace changed the records of {event}");
     let mut out = String::new();
-    let reason = result.reason.map(|reason| format!(" {}", reason.code)).unwrap_or_default();
-    writeln!(out, "outcome: {}{reason}", result.outcome).unwrap();
+    let reason = result.reason.as_ref();
+    let code = reason.map(|reason| format!(" {}", reason.code)).unwrap_or_default();
+    writeln!(out, "outcome: {}{code}", result.outcome).unwrap();
+    if let (Rules::Named(_), Some(reason)) = (rules, reason) {
+        writeln!(out, "message: {}", reason.message).unwrap();
+    }
     for record in bytes(&result.records) {
         writeln!(out, "record: {record}").unwrap();
     }

@@ -24,7 +24,7 @@ pub enum Format {
     ObjectId,
     /// Seconds since 1970; numbers are left alone but for milliseconds, which are recognised.
     Seconds,
-    /// Seconds since 1970; numbers, also in text, are left alone.
+    /// Seconds since 1970; numbers, also in text, stay as they are, text as text.
     SecondsOrNumber,
     /// `true` or `false`, also from text and from 0 and 1.
     Boolean,
@@ -38,13 +38,19 @@ pub enum Format {
     Upper,
     /// The SHA-256 of text, in hexadecimal.
     Sha256,
+    /// Text, numbers and booleans as they are; objects and arrays as their JSON in text.
+    Scalar,
+    /// Text as the JSON it holds; anything else as it is.
+    Json,
+    /// Objects and arrays without nulls and without objects and arrays that are empty, to any depth.
+    Pruned,
     /// Anything, as it is.
     Any,
 }
 
 impl Format {
     /// Every format, by the name rules use.
-    pub const ALL: [(&'static str, Self); 16] = [
+    pub const ALL: [(&'static str, Self); 19] = [
         ("text", Self::Text),
         ("number", Self::Number),
         ("date", Self::Date),
@@ -60,6 +66,9 @@ impl Format {
         ("lower", Self::Lower),
         ("upper", Self::Upper),
         ("sha256", Self::Sha256),
+        ("scalar", Self::Scalar),
+        ("json", Self::Json),
+        ("pruned", Self::Pruned),
         ("any", Self::Any),
     ];
 
@@ -81,7 +90,8 @@ impl Format {
                 "a time such as `2026-01-31T12:00:00Z`, or seconds since 1970"
             }
             Self::Boolean => "`true`, `false`, `1` or `0`",
-            Self::String | Self::Any => "any value",
+            Self::String | Self::Scalar | Self::Pruned | Self::Any => "any value",
+            Self::Json => "text that holds JSON, or any other value",
             Self::Trim | Self::Lower | Self::Upper | Self::Sha256 => "text or a number",
             Self::ObjectId => "1 to 64 letters, digits or `=|<>;+.()!:$@_-`",
         }
@@ -107,12 +117,16 @@ pub fn seconds(text: &str) -> Option<String> {
     date(text).and_then(|date| date.strip_prefix("$D_").map(str::to_owned))
 }
 
-/// Seconds since 1970 of an ISO date or date-time; a number, also in text, as it is.
-pub fn seconds_or_number(text: &str) -> Option<String> {
-    if is_json_number(text) {
-        return Some(text.to_owned());
-    }
+/// Seconds since 1970 of an ISO date or date-time.
+pub fn iso_seconds(text: &str) -> Option<String> {
     time::parse_iso(text).map(|millis| millis.div_euclid(1000).to_string())
+}
+
+/// Whether text holds a finite number in decimal digits, blanks around it aside.
+pub fn is_number(text: &str) -> bool {
+    // Rust would also take words like `inf`.
+    let plain = text.trim().bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
+    plain && text.trim().parse::<f64>().is_ok_and(f64::is_finite)
 }
 
 /// `true` or `false` of text that says so in English or in digits.

@@ -8,7 +8,7 @@ use super::rest::Rest;
 use super::{NameId, Scope};
 use crate::engine::diagnostic::{Diagnostics, Place};
 use crate::engine::event::text::push_escaped;
-use crate::engine::record::StandardField;
+use crate::engine::record::{StandardField, limit};
 use std::sync::Arc;
 
 /// One object.
@@ -33,6 +33,8 @@ pub struct Field {
     pub rendered: Box<[u8]>,
     /// How the value is made.
     pub value: Expression,
+    /// Most bytes of its text.
+    pub most: usize,
     /// CleverTap's own field, if it is one.
     pub standard: Option<StandardField>,
     /// Where its key is written.
@@ -47,7 +49,7 @@ impl Data {
         for (target, node) in node.members(problems, "keys and how to make their values") {
             match target {
                 "*" => data.rest = Rest::parse(&node, scope, problems),
-                "**" => data.merge = Some(Rest::parse_merge(&node, scope, problems)),
+                "**" => data.merge = Rest::parse_merge(&node, scope, problems),
                 _ => data.fields.push(parse_field(target, &node, standard, scope, problems)),
             }
         }
@@ -68,5 +70,6 @@ fn parse_field(
     push_escaped(&mut rendered, target);
     rendered.extend_from_slice(b"\":");
     let (name, rendered) = (scope.name(target), rendered.into());
-    Field { target: target.into(), name, rendered, value, standard, place: node.key_place() }
+    let most = scope.limits.most(limit::VALUE_BYTES);
+    Field { target: target.into(), name, rendered, value, most, standard, place: node.key_place() }
 }

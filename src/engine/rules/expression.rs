@@ -55,10 +55,21 @@ pub enum From {
 pub struct Template {
     /// Its parts, in order.
     pub parts: Vec<Part>,
-    /// Whether blanks around the result are removed.
-    pub trim: bool,
+    /// Which blanks around the result are removed.
+    pub trim: Trim,
     /// Whether what is put in is escaped for HTML: `&`, `<`, `>`, `"`, `'`, `` ` ``, `=`.
     pub escape_html: bool,
+}
+
+/// Which blanks are removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trim {
+    /// None.
+    No,
+    /// Those at both ends.
+    Both,
+    /// Those at the end only.
+    End,
 }
 
 /// A part of a template.
@@ -164,7 +175,7 @@ fn parse_alternative(
 fn parse_from(fields: &Fields<'_>, scope: &Scope<'_>, problems: &mut Diagnostics) -> Vec<From> {
     let (from, template, value) = (fields.get("from"), fields.get("template"), fields.get("value"));
     let (object, each, item) = (fields.get("object"), fields.get("each"), fields.get("item"));
-    let trim = fields.get("trim").and_then(|node| node.boolean(problems)).unwrap_or(false);
+    let trim = fields.get("trim").and_then(|node| parse_trim(&node, problems)).unwrap_or(Trim::No);
     let escape =
         fields.get("escape").and_then(|node| node.choice(problems, &[("html", true), ("none", false)]));
     match (from, template, value, object, each) {
@@ -193,6 +204,19 @@ fn parse_from(fields: &Fields<'_>, scope: &Scope<'_>, problems: &mut Diagnostics
             let message = "expected one of `from`, `template`, `value`, `object` or `each`";
             fields.node.problem(problems, Code::R105, message, None);
             Vec::new()
+        }
+    }
+}
+
+/// `true`, `false` or `end`.
+fn parse_trim(node: &Node<'_>, problems: &mut Diagnostics) -> Option<Trim> {
+    match (node.value.as_bool(), node.value.as_str()) {
+        (Some(true), _) => Some(Trim::Both),
+        (Some(false), _) => Some(Trim::No),
+        (None, Some("end")) => Some(Trim::End),
+        (None, _) => {
+            node.expected(problems, "`true`, `false` or `end`");
+            None
         }
     }
 }

@@ -36,19 +36,41 @@ pub struct Scope<'a> {
     pub rests: &'a Cell<u16>,
     /// Whether `item` means something.
     pub in_item: bool,
+    /// Whether what is too long for CleverTap is cut.
+    pub limits: Limits,
+}
+
+/// What becomes of keys, names and values that are longer than CleverTap takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Limits {
+    /// They are cut, with a warning.
+    #[default]
+    Cut,
+    /// They pass, and CleverTap decides.
+    Pass,
+}
+
+impl Limits {
+    /// A limit, where it is in force.
+    pub fn most(self, limit: usize) -> usize {
+        match self {
+            Self::Cut => limit,
+            Self::Pass => usize::MAX,
+        }
+    }
 }
 
 impl Scope<'_> {
     /// The same inside the `item` of a list.
     #[must_use]
     pub fn inside_item(&self) -> Self {
-        Scope {
-            options: self.options,
-            values: self.values,
-            names: self.names,
-            rests: self.rests,
-            in_item: true,
-        }
+        Scope { in_item: true, ..*self }
+    }
+
+    /// The same inside a record with its own way with limits.
+    #[must_use]
+    pub fn inside_record(&self, limits: Limits) -> Self {
+        Scope { limits, ..*self }
     }
 
     /// The number of a key that a rule names.

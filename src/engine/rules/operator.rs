@@ -36,6 +36,8 @@ pub enum Operator {
     Present,
     /// It is of this type.
     Type,
+    /// Its first element is of this type; holds for arrays only.
+    First,
     /// Whether it is a name that only CleverTap may give to events.
     Restricted,
 }
@@ -82,7 +84,7 @@ const fn spec(
 
 impl Operator {
     /// Every operator.
-    pub const ALL: [OperatorSpec; 13] = [
+    pub const ALL: [OperatorSpec; 14] = [
         spec(Self::Is, "is", "is", Operand::Values, ("[gold, 5]", "\"gold\"", "\"silver\"")),
         spec(Self::IsNot, "is_not", "is not", Operand::Values, ("gold", "\"silver\"", "\"gold\"")),
         spec(
@@ -107,6 +109,7 @@ impl Operator {
         spec(Self::AtMost, "at_most", "is at most", Operand::Number, ("10", "10", "\"11\"")),
         spec(Self::Present, "present", "is present:", Operand::Switch, ("true", "0", "\"\"")),
         spec(Self::Type, "type", "is of type", Operand::Types, ("[text, number]", "7", "[7]")),
+        spec(Self::First, "first", "begins with", Operand::Types, ("object", "[{},1]", "[1]")),
         spec(
             Self::Restricted,
             "restricted",
@@ -146,16 +149,19 @@ pub enum ValueType {
     Object,
     /// An array.
     Array,
+    /// Null.
+    Nothing,
 }
 
 impl ValueType {
     /// Every type, by the name rules use.
-    pub const ALL: [(&'static str, Self); 5] = [
+    pub const ALL: [(&'static str, Self); 6] = [
         ("text", Self::Text),
         ("number", Self::Number),
         ("boolean", Self::Boolean),
         ("object", Self::Object),
         ("array", Self::Array),
+        ("nothing", Self::Nothing),
     ];
 
     /// Whether a kind of value is of this type.
@@ -166,6 +172,7 @@ impl ValueType {
             Self::Boolean => matches!(kind, Kind::True | Kind::False),
             Self::Object => kind == Kind::Object,
             Self::Array => kind == Kind::Array,
+            Self::Nothing => kind == Kind::Null,
         }
     }
 }
@@ -219,6 +226,7 @@ impl Predicate {
         }
         let Some(at) = at else {
             return self.operator == Operator::IsNot
+                || self.operator == Operator::Type && self.types.contains(&ValueType::Nothing)
                 || self.operator == Operator::Restricted && !self.switch();
         };
         match self.operator {
@@ -236,6 +244,10 @@ impl Predicate {
             Operator::Below => self.number(json, at).is_some_and(|(found, wanted)| found < wanted),
             Operator::AtMost => self.number(json, at).is_some_and(|(found, wanted)| found <= wanted),
             Operator::Type => self.types.iter().any(|wanted| wanted.holds(json.kind(at))),
+            Operator::First => json
+                .elements(at)
+                .next()
+                .is_some_and(|first| self.types.iter().any(|wanted| wanted.holds(json.kind(first)))),
             Operator::Restricted => restricted::is_restricted(&json.decoded(at)) == self.switch(),
             Operator::Present => true,
         }

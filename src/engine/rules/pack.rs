@@ -1,12 +1,12 @@
 //! Packs: a file of options, values and rules that together are one mapping.
 
-use super::Scope;
 use super::expression::Expression;
 use super::layer::Layer;
 use super::option::{self, PackOption};
 use super::reader::Node;
 use super::rule::Rule;
 use super::source::Source;
+use super::{Limits, Scope};
 use crate::engine::diagnostic::{Code, Diagnostics};
 use serde_json::Value;
 use std::cell::{Cell, RefCell};
@@ -54,12 +54,21 @@ impl Pack {
         let (names, rests) = (RefCell::default(), Cell::new(0));
         for (name, node) in value_nodes.iter().chain(&layer.values) {
             // A value may use those above it, so that none can use itself.
-            let scope =
-                Scope { options: &options, values: &known, names: &names, rests: &rests, in_item: false };
+            let limits = Limits::default();
+            let scope = Scope {
+                options: &options,
+                values: &known,
+                names: &names,
+                rests: &rests,
+                in_item: false,
+                limits,
+            };
             values.push(((*name).to_owned(), Expression::parse(node, None, &scope, problems)));
             known.push((*name).to_owned());
         }
-        let scope = Scope { options: &options, values: &known, names: &names, rests: &rests, in_item: false };
+        let limits = Limits::default();
+        let scope =
+            Scope { options: &options, values: &known, names: &names, rests: &rests, in_item: false, limits };
         let list = |node: Option<Node<'_>>, problems: &mut Diagnostics| -> Vec<Rule> {
             let nodes = node.map(|node| node.list(problems, "a list of rules")).unwrap_or_default();
             nodes.iter().filter_map(|node| Rule::parse(node, &scope, problems)).collect()

@@ -4,9 +4,11 @@ use super::condition::Condition;
 use super::data::Data;
 use super::expression::Expression;
 use super::reader::Node;
-use super::{Origin, Scope};
+use super::{Limits, Origin, Scope};
 use crate::engine::diagnostic::{Code, Diagnostics, Place};
-use crate::engine::record::{AddressKind, RecordKind, limit};
+use crate::engine::record::{AddressKind, Format, RecordKind, limit};
+
+const LIMITS: [(&str, Limits); 2] = [("cut", Limits::Cut), ("pass", Limits::Pass)];
 
 /// One record that a rule emits.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +19,10 @@ pub struct RecordTemplate {
     pub address: Vec<(AddressKind, Origin)>,
     /// The event's name; only of events.
     pub name: Option<Expression>,
+    /// Its `ts`: the event's time where none is given, left out where what is given yields nothing. Not of tokens.
+    pub ts: Option<Expression>,
+    /// What becomes of what is too long.
+    pub limits: Limits,
     /// What is in its `profileData`, `evtData` or `tokenData`.
     pub data: Data,
     /// How many values it may have.
@@ -48,16 +54,23 @@ impl RecordTemplate {
             _ => None,
         };
         let name = name.map(|node| Expression::parse(&node, None, scope, problems));
+        let ts = match kind {
+            RecordKind::Token => None,
+            RecordKind::Profile | RecordKind::Event => fields.get("ts"),
+        };
+        let ts = ts.map(|node| Expression::parse(&node, Some(Format::SecondsOrNumber), scope, problems));
+        let limits = fields.get("limits").and_then(|node| node.choice(problems, &LIMITS)).unwrap_or_default();
+        let scope = &scope.inside_record(limits);
         let standard = *kind == RecordKind::Profile;
         let data = fields.get("data").map(|node| Data::parse(&node, standard, scope, problems));
         let max_fields = match (fields.get("max_fields"), kind) {
             (Some(node), _) => parse_max_fields(&node, scope, problems)?,
-            (None, RecordKind::Event) => limit::EVENT_PROPERTIES,
-            (None, _) => limit::PROFILE_FIELDS,
+            (None, RecordKind::Event) => limits.most(limit::EVENT_PROPERTIES),
+            (None, _) => limits.most(limit::PROFILE_FIELDS),
         };
         fields.finish(problems);
         let data = data.unwrap_or_default();
-        Some(Self { kind: *kind, address: address?, name, data, max_fields, when, place })
+        Some(Self { kind: *kind, address: address?, name, ts, limits, data, max_fields, when, place })
     }
 }
 

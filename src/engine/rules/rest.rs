@@ -1,8 +1,8 @@
 //! Copying the rest: every member of an object that no other line has taken.
 
 use super::reader::{Fields, Node};
-use super::{Origin, Scope};
-use crate::engine::diagnostic::{Diagnostics, Place};
+use super::{Limits, Origin, Scope};
+use crate::engine::diagnostic::{Code, Diagnostics, Place};
 
 /// How the members of objects are copied.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +29,12 @@ pub struct Rest {
     pub empty: Blank,
     /// Whether what it copies replaces what is there; else what is there stays.
     pub replaces: bool,
+    /// Whether a key that holds dots is taken for a path: `a.b` becomes `b` inside `a`.
+    pub expand_dots: bool,
+    /// Whether text and arrays are copied too, by the numbers of their characters and elements.
+    pub spread: bool,
+    /// What becomes of what is too long.
+    pub limits: Limits,
     /// Where it is written.
     pub place: Place,
 }
@@ -64,6 +70,8 @@ pub enum Blank {
     Drop,
     /// It stays.
     Keep,
+    /// It is left out, and so is what stands under its key already; only of null.
+    Erase,
 }
 
 /// What becomes of a nested value.
@@ -102,6 +110,7 @@ const CASES: [(&str, KeyCase); 6] = [
     ("preserve", KeyCase::Preserve),
 ];
 const BLANKS: [(&str, Blank); 2] = [("drop", Blank::Drop), ("keep", Blank::Keep)];
+const NULLS: [(&str, Blank); 3] = [("drop", Blank::Drop), ("keep", Blank::Keep), ("erase", Blank::Erase)];
 const OBJECTS: [(&str, Nested); 4] = [
     ("drop", Nested::Drop),
     ("flatten", Nested::Flatten),
@@ -123,22 +132,36 @@ impl Rest {
         Some(Self::parse_manner(fields, sources, scope, problems))
     }
 
-    /// Reads the value of `"**"`: objects whose members are copied untouched over what is there.
-    pub fn parse_merge(node: &Node<'_>, scope: &Scope<'_>, problems: &mut Diagnostics) -> Self {
-        Self {
+    /// Reads the value of `"**"`: objects whose members are copied untouched over what is there. Written as
+    /// `{ rest: …, nulls: … }` it also says what becomes of null.
+    pub fn parse_merge(node: &Node<'_>, scope: &Scope<'_>, problems: &mut Diagnostics) -> Option<Self> {
+        let (sources, nulls) = match node.value.is_mapping() {
+            false => (Origin::parse_list(node, scope, problems), None),
+            true => {
+                let fields = node.fields(problems, "objects, or `{ rest: traits.more, nulls: erase }`")?;
+                let sources = fields.require(problems, "rest");
+                let nulls = fields.get("nulls").and_then(|node| node.choice(problems, &NULLS));
+                fields.finish(problems);
+                (sources.map(|node| Origin::parse_list(&node, scope, problems)).unwrap_or_default(), nulls)
+            }
+        };
+        Some(Self {
             id: scope.next_rest(),
-            sources: Origin::parse_list(node, scope, problems),
+            sources,
             keys: KeyCase::Preserve,
             objects: Nested::Keep,
             arrays: Nested::Keep,
             except: Vec::new(),
             keep: Vec::new(),
             keep_keys: Vec::new(),
-            nulls: Blank::Keep,
+            nulls: nulls.unwrap_or(Blank::Keep),
             empty: Blank::Keep,
             replaces: true,
+            expand_dots: false,
+            spread: false,
+            limits: scope.limits,
             place: node.key_place(),
-        }
+        })
     }
 
     fn parse_manner(
@@ -157,9 +180,17 @@ impl Rest {
         };
         let keep = patterns("keep", problems);
         let keep_keys = patterns("keep_keys", problems);
-        let nulls = fields.get("nulls").and_then(|node| node.choice(problems, &BLANKS));
+        let nulls = fields.get("nulls").and_then(|node| node.choice(problems, &NULLS));
         let empty = fields.get("empty").and_then(|node| node.choice(problems, &BLANKS));
         let replaces = fields.get("replaces").and_then(|node| node.boolean(problems));
+        let expand = fields.get("expand_dots");
+        let expand_dots = expand.as_ref().and_then(|node| node.boolean(problems)).unwrap_or(false);
+        let nested = matches!(objects, Some(Nested::Stringify | Nested::Keep));
+        if let (Some(node), true, false) = (&expand, expand_dots, nested) {
+            let message = "expected `objects: stringify` or `objects: keep` beside `expand_dots`";
+            node.problem(problems, Code::R301, message, Some("expanding makes objects".into()));
+        }
+        let spread = fields.get("spread").and_then(|node| node.boolean(problems));
         let place = fields.node.key_place();
         fields.finish(problems);
         Self {
@@ -174,6 +205,9 @@ impl Rest {
             nulls: nulls.unwrap_or(Blank::Drop),
             empty: empty.unwrap_or(Blank::Drop),
             replaces: replaces.unwrap_or(false),
+            expand_dots,
+            spread: spread.unwrap_or(false),
+            limits: scope.limits,
             place,
         }
     }

@@ -28,7 +28,7 @@ pub use overview::{Overview, Share};
 pub use password::{Password, PasswordProblem};
 pub use permission::Permission;
 pub use preview::{Candidate, MOST_EVENTS, PreviewOutcome, Sample};
-pub use reason::remedy;
+pub use reason::{explanations, remedy};
 pub use session::{IDLE_LIMIT, Session, SessionCookie, TOTAL_LIMIT};
 pub use settings::{
     Check, Difference, Environment, Field, FieldProblem, Input, Revision, SaveOutcome, SavedBy, SecretInput,

@@ -3,12 +3,36 @@
 //! Reasons that rules and ingest give carry their remedy in their own sentence. Source of the codes:
 //! <https://developer.clevertap.com/docs/api-errors>, read 2026-11.
 
+use crate::delivery::Rejection;
+use crate::engine::explanation::Explanation;
+
 /// What to do about `code`, a sentence or two; none where the reason itself says it.
 pub fn remedy(code: &str) -> Option<&'static str> {
     let row = REMEDIES.iter().find(|(known, _)| *known == code);
     let unlisted = || code.starts_with("clevertap_").then_some(UNLISTED);
     row.map(|(_, remedy)| *remedy).or_else(unlisted)
 }
+
+/// What the codes mean with which delivery ends an event.
+pub fn explanations() -> impl Iterator<Item = Explanation> {
+    let codes = Rejection::every().map(|rejection| {
+        let code = rejection.code();
+        let happened = match rejection {
+            // The last answer differs from event to event; the event's page names it.
+            Rejection::RetriesExhausted(_) => "Tapline gave up after the last retry.".to_owned(),
+            other => format!("{other}."),
+        };
+        let remedy = remedy(&code).unwrap_or_default();
+        Explanation::new(&code, "reason, given by delivery", [&happened, &rejection.example(), remedy])
+    });
+    codes.chain(std::iter::once(Explanation::new("internal_error", "reason, given by delivery", CRASHED)))
+}
+
+const CRASHED: [&str; 3] = [
+    "The rules crashed on this event, which is a fault of Tapline's and not of the event.",
+    "",
+    "Please report it with the event and the rules; the events around it went on.",
+];
 
 const UNLISTED: &str =
     "Look the record below over, and ask CleverTap's support with the upload's time and number.";
@@ -72,6 +96,13 @@ const REMEDIES: [(&str, &str); 26] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_way_a_record_can_end_is_explained_with_a_remedy() {
+        for explanation in explanations() {
+            assert!(!explanation.happened.is_empty() && !explanation.remedy.is_empty(), "{explanation}");
+        }
+    }
 
     #[test]
     fn what_clevertap_answers_has_a_remedy() {

@@ -4,12 +4,14 @@
 //! Whatever a flag sets a variable `TAPLINE_…` sets too; the flag wins.
 
 pub mod check;
+mod explain;
 mod limit;
 mod log;
 pub mod preview;
 mod rules;
 mod serve;
 mod simulator;
+mod test;
 
 pub use rules::RulesArgs;
 
@@ -35,6 +37,8 @@ enum Verb {
     Serve(serve::Args),
     Preview(preview::Args),
     Check(check::Args),
+    Test(test::Args),
+    Explain(explain::Args),
     Simulator(simulator::Args),
 }
 
@@ -47,6 +51,9 @@ pub enum Failure {
     /// The rules hold problems, which have been shown already.
     #[error("problems found: {0}")]
     ShownProblems(usize),
+    /// The verb looked at something and it is not good; what was found has been shown.
+    #[error("{0}")]
+    NotGood(String),
     /// Something the verb needs is not to be had.
     #[error("{0}")]
     CouldNotRun(String),
@@ -72,6 +79,8 @@ pub fn run() -> ExitCode {
         Some(Verb::Serve(args)) => serve::run(&args),
         Some(Verb::Preview(args)) => preview::run(&args, &mut out),
         Some(Verb::Check(args)) => check::run(&args, &mut out),
+        Some(Verb::Test(args)) => test::run(&args, &mut out),
+        Some(Verb::Explain(args)) => explain::run(&args, &mut out),
         Some(Verb::Simulator(args)) => simulator::run(&args),
     };
     match done.and_then(|()| Ok(out.flush()?)) {
@@ -82,7 +91,9 @@ pub fn run() -> ExitCode {
             let _ = out.flush();
             say(&failure.to_string());
             match failure {
-                Failure::FoundProblems(_) | Failure::ShownProblems(_) => ExitCode::from(1),
+                Failure::FoundProblems(_) | Failure::ShownProblems(_) | Failure::NotGood(_) => {
+                    ExitCode::from(1)
+                }
                 Failure::CouldNotRun(_) | Failure::Io(_) => ExitCode::from(2),
             }
         }

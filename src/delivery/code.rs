@@ -162,6 +162,36 @@ pub enum Rejection {
 }
 
 impl Rejection {
+    /// One of every kind, those of the published list each.
+    pub fn every() -> impl Iterator<Item = Self> {
+        // A variant that is new and missing below does not compile here.
+        let next = |kind: Option<Self>| match kind {
+            None | Some(Self::Listed(_)) => Some(Self::Unnamed),
+            Some(Self::Unnamed) => Some(Self::Malformed),
+            Some(Self::Malformed) => Some(Self::TooLarge),
+            Some(Self::TooLarge) => Some(Self::RetriesExhausted(RetryReason::NoAnswer)),
+            Some(Self::RetriesExhausted(_)) => Some(Self::Unclear),
+            Some(Self::Unclear | Self::Unlisted(_)) => None,
+        };
+        let others = std::iter::successors(next(None), move |kind| next(Some(*kind)));
+        TABLE.iter().map(|row| Self::Listed(row.0)).chain(others)
+    }
+
+    /// What CleverTap answers where a record ends so.
+    pub fn example(self) -> String {
+        match self {
+            Self::Listed(code) => {
+                format!(r#"{{"unprocessed":[{{"code":{},"record":{{…}}}}]}}"#, code.number())
+            }
+            Self::Unlisted(number) => format!(r#"{{"unprocessed":[{{"code":{number},"record":{{…}}}}]}}"#),
+            Self::Unnamed => r#"{"unprocessed":[{"record":{…}}]}"#.to_owned(),
+            Self::Malformed => "HTTP 400 for every upload that holds this record".to_owned(),
+            Self::TooLarge => "HTTP 413 for an upload of this record alone".to_owned(),
+            Self::RetriesExhausted(_) => "HTTP 503, or no answer, for as long as retries last".to_owned(),
+            Self::Unclear => r#"{"status":"fail","processed":1,"unprocessed":[]}"#.to_owned(),
+        }
+    }
+
     /// A stable code for the end of the event.
     pub fn code(self) -> String {
         match self {

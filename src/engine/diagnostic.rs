@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-/// What kind of problem. Ranges: `R1xx` YAML and shape, `R2xx` conditions, `R3xx` mapping.
+/// What kind of problem. Ranges: `R1xx` YAML and shape, `R2xx` conditions, `R3xx` mapping,
+/// `R4xx` cases next to rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Code {
     /// The file is not YAML.
@@ -39,11 +40,19 @@ pub enum Code {
     R202,
     /// A rule without anything to do, or with two things.
     R301,
+    /// Two cases of a file share a name.
+    R401,
+    /// A case without an event, or with two.
+    R402,
+    /// The file with a case's event can not be read.
+    R403,
+    /// A case that expects nothing, or what can not be together.
+    R404,
 }
 
 impl Code {
     /// Every code, in order.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 18] = [
         Self::R101,
         Self::R102,
         Self::R103,
@@ -58,6 +67,10 @@ impl Code {
         Self::R201,
         Self::R202,
         Self::R301,
+        Self::R401,
+        Self::R402,
+        Self::R403,
+        Self::R404,
     ];
 
     /// As shown, `R101`.
@@ -77,6 +90,10 @@ impl Code {
             Self::R201 => "R201",
             Self::R202 => "R202",
             Self::R301 => "R301",
+            Self::R401 => "R401",
+            Self::R402 => "R402",
+            Self::R403 => "R403",
+            Self::R404 => "R404",
         }
     }
 }

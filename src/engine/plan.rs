@@ -9,6 +9,7 @@ use super::rules::NameId;
 use super::rules::layer::Layer;
 use super::rules::pack::{Pack, check_version};
 use super::rules::reader::Node;
+use super::rules::rule::Action;
 use super::rules::source::Source;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -71,6 +72,16 @@ impl Plan {
     /// How many rules the live pack has.
     pub fn rule_count(&self) -> usize {
         self.pack.rules.len() + self.pack.extras.len()
+    }
+
+    /// The reasons that rules give, each with the rule's id and place.
+    pub fn reasons(&self) -> impl Iterator<Item = (&str, String, &Reason)> {
+        self.pack.rules.iter().chain(&self.pack.extras).filter_map(|rule| match &rule.action {
+            Action::Filter(reason) | Action::Fail(reason) => {
+                Some((&*rule.id, rule.place.to_string(), reason))
+            }
+            Action::Emit(_) => None,
+        })
     }
 
     /// The number under which a kind of record is named in warnings.

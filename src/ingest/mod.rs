@@ -14,6 +14,7 @@ mod budget;
 
 mod code;
 mod envelope;
+mod explanation;
 mod gzip;
 mod incoming;
 mod intake;
@@ -24,6 +25,7 @@ mod receive;
 mod shared;
 mod stamp;
 
+pub use explanation::explanations;
 pub use limit::Limits;
 pub use metric::IngestMetrics;
 

@@ -34,6 +34,41 @@ pub fn embedded_files() -> RuleFiles {
     files
 }
 
+/// The files with cases next to the rules, in order of name: `tests/*.yaml` of the directory, or the embedded ones.
+pub fn load_tests(directory: &Path) -> std::io::Result<RuleFiles> {
+    let mut files = RuleFiles::new();
+    if !directory.is_dir() {
+        for file in EMBEDDED.get_dir("tests").into_iter().flat_map(Dir::files) {
+            let name = file.path().to_string_lossy().replace('\\', "/");
+            if let (true, Some(text)) = (is_rule_file(&name), file.contents_utf8()) {
+                files.insert(name, text.to_owned());
+            }
+        }
+    } else if directory.join("tests").is_dir() {
+        for entry in std::fs::read_dir(directory.join("tests"))? {
+            let entry = entry?;
+            let name = format!("tests/{}", entry.file_name().to_string_lossy());
+            if is_rule_file(&name) && entry.path().is_file() {
+                files.insert(name, std::fs::read_to_string(entry.path())?);
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// The text of a file below the rules directory, or below the embedded one.
+pub fn read_text(directory: &Path, path: &str) -> std::io::Result<String> {
+    if directory.is_dir() {
+        return std::fs::read_to_string(directory.join(path));
+    }
+    let text = EMBEDDED.get_file(path).and_then(|file| file.contents_utf8());
+    text.map(str::to_owned).ok_or_else(|| std::io::ErrorKind::NotFound.into())
+}
+
+fn is_rule_file(name: &str) -> bool {
+    name.ends_with(".yaml") || name.ends_with(".yml")
+}
+
 fn read_directory(directory: &Path, prefix: &str, files: &mut RuleFiles) -> std::io::Result<()> {
     for entry in std::fs::read_dir(directory)? {
         let entry = entry?;
@@ -44,7 +79,7 @@ fn read_directory(directory: &Path, prefix: &str, files: &mut RuleFiles) -> std:
             if name != "tests" && !entry.file_name().to_string_lossy().starts_with('.') {
                 read_directory(&path, &format!("{name}/"), files)?;
             }
-        } else if name.ends_with(".yaml") || name.ends_with(".yml") {
+        } else if is_rule_file(&name) {
             files.insert(name, std::fs::read_to_string(&path)?);
         }
     }

@@ -1,11 +1,13 @@
 //! Diagnostics: `tests/golden/diagnostics/<code>/` holds rules with the problem and what is said of it.
 //!
 //! `rules.yaml` is compiled as the pack `rules`; `# pack: NAME` and `# option: KEY=VALUE` at its head
-//! stand for flags, `# entry: LINE` for a line of the entry file.
+//! stand for flags, `# entry: LINE` for a line of the entry file. Where the problem is one of cases next to rules,
+//! `cases.yaml` holds those.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tapline::engine::diagnostic::Code;
+use tapline::engine::proof;
 use tapline::engine::{Diagnostics, Plan, RuleFiles};
 
 fn directory() -> PathBuf {
@@ -24,14 +26,25 @@ fn compile(text: &str) -> Diagnostics {
     Plan::compile(&files, Some(flag("# pack:").unwrap_or("rules")), &options).err().unwrap_or_default()
 }
 
+fn parse_cases(text: &str) -> Diagnostics {
+    let mut problems = Diagnostics::default();
+    let read = |_: &str| Err("there is no such file".to_owned());
+    proof::parse("tests/cases.yaml", text, &read, &mut problems);
+    problems.sort();
+    problems
+}
+
 #[test]
 fn every_problem_is_said_as_written_and_every_code_has_a_case() {
     let mut report = String::new();
     for code in Code::ALL {
         let case = directory().join(code.as_str());
-        let text = std::fs::read_to_string(case.join("rules.yaml"))
-            .unwrap_or_else(|_| panic!("{code} has no case: write {}/rules.yaml", case.display()));
-        let problems = compile(&text);
+        let read = |name: &str| std::fs::read_to_string(case.join(name));
+        let problems = match (read("rules.yaml"), read("cases.yaml")) {
+            (Ok(rules), _) => compile(&rules),
+            (_, Ok(cases)) => parse_cases(&cases),
+            _ => panic!("{code} has no case: write {}/rules.yaml or cases.yaml", case.display()),
+        };
         assert!(
             problems.iter().any(|problem| problem.code == code),
             "{code} is not found in its own case:\n{problems}"

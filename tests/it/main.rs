@@ -21,6 +21,8 @@ mod pipeline;
 mod properties;
 /// Rules that change on disk while the program runs.
 mod reload;
+/// Cases next to rules, and what codes mean: `tapline test` and `tapline explain`.
+mod rule_test;
 /// The examples of rules/README.md.
 mod rules_page;
 /// The program as a process: starting, ending, exit codes.

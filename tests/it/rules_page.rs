@@ -53,6 +53,21 @@ fn the_local_rules_of_the_page_fit_the_default_pack() {
 }
 
 #[test]
+fn the_cases_of_the_page_hold() {
+    use tapline::engine::{Diagnostics, proof};
+    let (_, text) = blocks().into_iter().find(|(kind, _)| *kind == "yaml tests").unwrap();
+    let mut problems = Diagnostics::default();
+    let cases = proof::parse("page.yaml", text, &|_| Err("no files here".into()), &mut problems);
+    assert!(problems.is_empty() && cases.len() == 4, "{problems}");
+    for case in cases {
+        let plan = Plan::compile(&rulebook::embedded_files(), None, &case.options);
+        let plan = plan.unwrap_or_else(|problems| panic!("{problems}"));
+        let proof = proof::prove(&case, &mut Evaluator::new(Arc::new(plan)));
+        assert!(proof.differences.is_empty(), "{}: {:?}", case.name, proof.differences);
+    }
+}
+
+#[test]
 fn every_operator_and_form_is_on_the_page() {
     use tapline::engine::record::Format;
     use tapline::engine::rules::operator::Operator;

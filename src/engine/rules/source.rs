@@ -168,6 +168,11 @@ impl Reading {
     }
 }
 
+/// A value as YAML in block style; none where YAML has no form for it.
+pub fn render(value: &serde_json::Value) -> Option<String> {
+    serde_yaml::to_string(value).ok()
+}
+
 /// A key as it stands in a pointer (RFC 6901).
 pub fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")

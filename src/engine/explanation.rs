@@ -1,0 +1,257 @@
+//! Explanations: what a code means, by example, and what to do about it, for every code the engine gives.
+//!
+//! Reasons that rules give carry their own words; ingest, delivery and `admin` explain the codes of their own.
+
+use super::diagnostic::Code;
+use super::warning::WarningCode;
+use std::fmt;
+
+/// The long text of a code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    /// As `R103`, `nested_dropped` or `missing_user_id`.
+    pub code: String,
+    /// What kind of code, and who gives it.
+    pub kind: String,
+    /// What happened, in sentences.
+    pub happened: String,
+    /// What leads to it; empty where there is none.
+    pub example: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl Explanation {
+    /// An explanation from its three texts: what happened, an example, the remedy.
+    pub fn new(code: &str, kind: &str, [happened, example, remedy]: [&str; 3]) -> Self {
+        Self {
+            code: code.to_owned(),
+            kind: kind.to_owned(),
+            happened: happened.to_owned(),
+            example: example.to_owned(),
+            remedy: remedy.to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}: {}\n\n{}", self.code, self.kind, self.happened)?;
+        if !self.example.is_empty() {
+            writeln!(f, "\nFor example:\n")?;
+            for line in self.example.lines() {
+                writeln!(f, "    {line}")?;
+            }
+        }
+        writeln!(f, "\nWhat to do: {}", self.remedy)
+    }
+}
+
+/// Every code that the engine gives.
+pub fn every() -> impl Iterator<Item = Explanation> {
+    let problems = Code::ALL
+        .into_iter()
+        .map(|code| Explanation::new(code.as_str(), "problem of a rule or test file", of_problem(code)));
+    let warnings =
+        WarningCode::ALL.into_iter().map(|code| Explanation::new(code.as_str(), "warning", of_warning(code)));
+    let reasons =
+        REASONS.into_iter().map(|(code, texts)| Explanation::new(code, "reason, given by the engine", texts));
+    problems.chain(warnings).chain(reasons)
+}
+
+fn of_problem(code: Code) -> [&'static str; 3] {
+    match code {
+        Code::R101 => [
+            "A rule file can not be read as YAML, or it is longer than 256 KB.",
+            "rules: [",
+            "Correct the line that is named; YAML wants blanks for indentation, and closing brackets and quotes.",
+        ],
+        Code::R102 => [
+            "One mapping holds the same key twice, so that one of the two would silently be lost.",
+            "when: { type: track, type: page }",
+            "Keep one of the two, or write one key with a list.",
+        ],
+        Code::R103 => [
+            "A key means nothing where it stands. Unknown keys are never ignored, because most are misspelt ones.",
+            "whne: { type: track }",
+            "Correct the key; the help names the nearest one, or all that are known there.",
+        ],
+        Code::R104 => [
+            "A value is of another type than its key takes.",
+            "id: [track]",
+            "Write what the message says was expected; put text that looks like a number or a date in quotes.",
+        ],
+        Code::R105 => [
+            "Something that must be there is not.",
+            "- filter: { code: bot, message: no bots }   # a rule without an id",
+            "Add the key that the message names.",
+        ],
+        Code::R106 => [
+            "A value is not one of those that its key takes.",
+            "rest: { keys: snakecase }",
+            "Take one of those that the message lists.",
+        ],
+        Code::R107 => [
+            "Two rules have the same id, so that nobody could say which of them decided.",
+            "- id: track\n- id: track",
+            "Rename one; ids are shown in the console and named by local rules.",
+        ],
+        Code::R108 => [
+            "A local rule names a rule of the pack that does not exist.",
+            "replaces: grop",
+            "Correct the id; `tapline check` passes once the pack has such a rule.",
+        ],
+        Code::R110 => [
+            "There is no pack of that name below `packs/`.",
+            "pack: segment-clod",
+            "Correct the name in `tapline.yaml`, in `--pack` or in the settings, or add the file.",
+        ],
+        Code::R111 => [
+            "The pack has no option of that name.",
+            "options: { require_both: false }",
+            "Correct the name; the head of the pack lists its options.",
+        ],
+        Code::R112 => [
+            "A pack option has a value of another type than the pack declares.",
+            "options: { require_both_ids: maybe }",
+            "Give it a value of the declared type.",
+        ],
+        Code::R201 => [
+            "A path into the event can not be read.",
+            "from: properties..total",
+            "Separate keys by single dots, and quote a key that holds a dot, a bracket, a quote or a blank.",
+        ],
+        Code::R202 => [
+            "A `$name` is used that `values` does not define above.",
+            "missing: $usr",
+            "Define it under `values`, above its first use, or correct the name.",
+        ],
+        Code::R301 => [
+            "A rule does nothing, or two things that exclude each other.",
+            "- id: a\n  filter: { code: a, message: m }\n  fail: { code: a, message: m }",
+            "Leave exactly one of `emit`, `filter` and `fail`, and at most one of `before`, `after` and `replaces`.",
+        ],
+        Code::R401 => [
+            "Two cases of one test file have the same name, so that a report could mean either.",
+            "- name: seen\n- name: seen",
+            "Rename one of them so that it says what holds.",
+        ],
+        Code::R402 => [
+            "A case has no event, or both `event` and `event_file`.",
+            "- name: seen\n  expect: { outcome: mapped }",
+            "Give it exactly one of the two.",
+        ],
+        Code::R403 => [
+            "The file that a case takes its event from can not be read.",
+            "event_file: evnts/seen.json",
+            "Correct the path; it is relative to the test file.",
+        ],
+        Code::R404 => [
+            "A case expects nothing, or what can not be together.",
+            "expect: { reason: missing_user_id, records: [{ type: event }] }",
+            "Expect records, or an outcome and a reason; warnings go with either.",
+        ],
+    }
+}
+
+fn of_warning(code: WarningCode) -> [&'static str; 3] {
+    match code {
+        WarningCode::NestedDropped => [
+            "An object or array was left out of a record, because CleverTap takes text, numbers and booleans there.",
+            "{\"properties\":{\"size\":{\"w\":1}}}",
+            "Flatten it in the sender, or set `objects: flatten` or `arrays: stringify` in the rule that copies it.",
+        ],
+        WarningCode::ValueCut => [
+            "A text was longer than CleverTap takes, and was cut.",
+            "{\"properties\":{\"note\":\"a very long text …\"}}",
+            "Send a shorter text; what was cut off is still in the event.",
+        ],
+        WarningCode::KeyCut => [
+            "A key was longer than CleverTap takes, and was cut.",
+            "{\"properties\":{\"a_key_of_more_than_120_characters…\":1}}",
+            "Send a shorter key, or name the target in a rule.",
+        ],
+        WarningCode::EventNameCut => [
+            "The event's name was longer than CleverTap takes, and was cut.",
+            "{\"type\":\"track\",\"event\":\"A very long name …\"}",
+            "Send a shorter name, and what varies as a property.",
+        ],
+        WarningCode::PropertyLimit => [
+            "The record had more properties than CleverTap takes; those over the limit were left out.",
+            "{\"properties\":{\"p1\":1,\"p2\":1,\"…\":1,\"p101\":1}}",
+            "Send fewer, leave some out by `except`, or raise the pack's option where CleverTap raised the limit.",
+        ],
+        WarningCode::KeyCollision => [
+            "Two keys of the event have the same result, and a record holds each key once.",
+            "{\"properties\":{\"orderID\":1,\"order_id\":2}}",
+            "Send one of the two; the one already in its final form wins, else the first.",
+        ],
+        WarningCode::KeyKept => [
+            "Nothing would be left of a key in the case that the rule asks for, so it stays as received.",
+            "{\"properties\":{\"---\":1}}",
+            "Rename the key in the sender, or leave it out by `except`.",
+        ],
+        WarningCode::InvalidField => [
+            "CleverTap would refuse the value of one of its own fields, and with it the whole profile, so the field was left out.",
+            "{\"traits\":{\"email\":\"jane at example.com\"}}",
+            "Correct the value at its source; the warning says what form is expected.",
+        ],
+        WarningCode::InvalidObjectId => [
+            "The anonymousId is not one that CleverTap takes as objectId; it was left out and counts as missing.",
+            "{\"anonymousId\":\"a 1\"}",
+            "Send 1 to 64 letters, digits or `=|<>;+.()!:$@_-`.",
+        ],
+        WarningCode::InvalidValue => [
+            "A value is not of the form that the rule asks for, and was left out.",
+            "{\"properties\":{\"total\":\"a lot\"}}",
+            "Correct the value at its source, or take another `as` in the rule.",
+        ],
+        WarningCode::ItemLimit => [
+            "A list of items was longer than CleverTap takes; those over the limit were left out.",
+            "{\"event\":\"Order Completed\",\"properties\":{\"products\":[\"… 257 objects …\"]}}",
+            "Split the order, or send the most important items first.",
+        ],
+        WarningCode::ItemDropped => [
+            "An element of a list of items is no object, and was left out.",
+            "{\"event\":\"Order Completed\",\"properties\":{\"products\":[\"sku1\"]}}",
+            "Send each item as an object.",
+        ],
+        WarningCode::RecordIncomplete => [
+            "A record could not be sent without something it lacks, and was left out.",
+            "{\"context\":{\"device\":{\"token\":\"t\",\"type\":\"toaster\"}}}",
+            "Send what is missing: an address, or for a push token a `context.device.type` such as `ios` or `android`.",
+        ],
+    }
+}
+
+/// The reasons that the engine itself gives.
+const REASONS: [(&str, [&str; 3]); 4] = [
+    (
+        "invalid_json",
+        [
+            "What was handed in is not JSON.",
+            "{\"type\":\"track\"",
+            "Correct the text at the place that the message names.",
+        ],
+    ),
+    (
+        "invalid_event",
+        ["The event is JSON, but no object.", "[\"track\"]", "Send each event as a JSON object."],
+    ),
+    (
+        "no_rule",
+        [
+            "No rule of the pack applies to the call.",
+            "{\"type\":\"page\"} with a pack that has rules for track only",
+            "Add a rule for such calls; one without `when` at the end applies to everything.",
+        ],
+    ),
+    (
+        "no_record",
+        [
+            "The rule that applies made no record, because each lacks something it can not be sent without.",
+            "a rule whose record is addressed by userId, and a call without one",
+            "Read the warnings, which say what was missing.",
+        ],
+    ),
+];

@@ -1,0 +1,53 @@
+//! Cases next to rules: an event, what is expected of it, and how far what it becomes differs.
+//!
+//! Pure: files are read by whoever calls. Deliberately no output for people: that is the command line's.
+//! The first thing to know: cases know nothing of each other, so their order decides nothing but the order of the report.
+
+mod accept;
+mod case;
+mod coverage;
+mod difference;
+
+pub use accept::{NotAccepted, accept};
+pub use case::{Case, End, Expect, ExpectedRecord, parse};
+pub use coverage::{Coverage, Share};
+pub use difference::{Difference, compare};
+
+use super::evaluate::{Context, Evaluator};
+use super::preview::{Preview, preview};
+use super::trace::{Trace, Verdict};
+use serde::Serialize;
+
+/// What became of a case.
+#[derive(Debug)]
+pub struct Proof {
+    /// Where it differs from what was expected; empty when it holds.
+    pub differences: Vec<Difference>,
+    /// The rule that decided; none when no rule applied.
+    pub rule: Option<DecidingRule>,
+    /// What the event became, with its trace.
+    pub result: Preview,
+}
+
+/// The rule that decided what becomes of an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DecidingRule {
+    /// Its id.
+    pub id: String,
+    /// Where it is written, `file:line:col`.
+    pub place: String,
+}
+
+/// Evaluates a case's event and compares. `evaluator` has the plan of the case's pack and options.
+pub fn prove(case: &Case, evaluator: &mut Evaluator) -> Proof {
+    let context = Context { received_at: case.now };
+    let result = preview(evaluator, case.event.as_bytes(), &context, true);
+    let rule = result.trace.as_ref().and_then(deciding_rule);
+    Proof { differences: compare(&case.expect, &result), rule, result }
+}
+
+/// Rules come before extras, so the first that applied is the one that decided.
+fn deciding_rule(trace: &Trace) -> Option<DecidingRule> {
+    let rule = trace.rules.iter().find(|rule| rule.verdict == Verdict::Matched)?;
+    Some(DecidingRule { id: rule.id.clone(), place: rule.place.clone() })
+}

@@ -16,7 +16,7 @@ from pathlib import Path
 WRITE_KEY = "write_key_1"
 
 ROOT = Path(__file__).resolve().parents[3]
-BINARY = os.environ.get("TAPLINE_BIN", str(ROOT / "target/debug/tapline"))
+BINARY = os.environ.get("TAPLINE_BIN", str(ROOT / "target/release/tapline"))
 
 # Longer than anything here takes; a test that waits this long has failed.
 PATIENCE_SECONDS = 30

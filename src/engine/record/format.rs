@@ -102,12 +102,14 @@ impl Format {
 /// Source: <https://developer.clevertap.com/docs/upload-user-profiles-api>, read 2026-11.
 pub fn date(text: &str) -> Option<String> {
     let text = text.trim();
-    let seconds = match text.parse::<f64>() {
+    // Nearly all are ISO dates, and no number is one.
+    let seconds = match time::parse_iso(text) {
+        Some(millis) => millis.div_euclid(1000),
         // Words that Rust takes for numbers, like `inf`, are no dates.
-        Ok(number) if text.ends_with(|c: char| c.is_ascii_digit() || c == '.') => {
-            epoch_seconds(text, number)?
+        None if text.ends_with(|c: char| c.is_ascii_digit() || c == '.') => {
+            epoch_seconds(text, text.parse().ok()?)?
         }
-        _ => time::parse_iso(text)?.div_euclid(1000),
+        None => return None,
     };
     Some(format!("$D_{seconds}"))
 }
@@ -214,7 +216,26 @@ pub fn email(text: &str) -> Option<&str> {
 pub fn is_object_id(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= limit::OBJECT_ID_CHARS
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"=|<>;+.()!:$@_-".contains(&b))
+        && text.bytes().all(|b| {
+            b.is_ascii_alphanumeric()
+                || matches!(
+                    b,
+                    b'-' | b'_'
+                        | b'.'
+                        | b':'
+                        | b'@'
+                        | b'$'
+                        | b'!'
+                        | b'('
+                        | b')'
+                        | b'+'
+                        | b';'
+                        | b'<'
+                        | b'='
+                        | b'>'
+                        | b'|'
+                )
+        })
 }
 
 /// The number a text holds, in JSON's form: as written where that is JSON, else in plain form. A leading `$` is ignored.

@@ -1,7 +1,7 @@
 //! Evaluation: one event through the plan.
 //!
-//! Nothing is allocated per field: the event is indexed in place, keys are decided from memory, values are copied
-//! straight into one reused buffer. The same code runs with and without a trace; without one, tracing compiles to nothing.
+//! Copying a field allocates nothing: the event is indexed in place, keys are decided from memory, values go straight
+//! into one reused buffer. Only a value that is brought into another form takes memory of its own. The same code runs with and without a trace; without one, tracing compiles to nothing.
 
 use super::event::{At, Call, Json, Kind, Member, Scanner, time};
 use super::keys::Keys;

@@ -123,7 +123,7 @@ fn compile(
     let mut packs = Vec::new();
     let mut chosen = None;
     for (file, text) in files.iter().filter(|(file, _)| file.starts_with("packs/")) {
-        let name = file.trim_start_matches("packs/").trim_end_matches(".yaml").to_owned();
+        let name = pack_name(file).to_owned();
         let is_live = name == live;
         packs.push(name);
         let Some(source) = Source::parse(file, text, problems) else { continue };
@@ -154,6 +154,12 @@ fn compile(
     });
     let revision = revision(files, &live, &pack.options);
     Some(Plan { pack, packs, revision, record_names })
+}
+
+/// The name of the pack in a file: that of the file.
+pub(super) fn pack_name(file: &str) -> &str {
+    let name = file.strip_prefix("packs/").unwrap_or(file);
+    name.strip_suffix(".yaml").or(name.strip_suffix(".yml")).unwrap_or(name)
 }
 
 #[derive(Default)]

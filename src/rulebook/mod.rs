@@ -65,6 +65,9 @@ pub fn read_text(directory: &Path, path: &str) -> std::io::Result<String> {
     text.map(str::to_owned).ok_or_else(|| std::io::ErrorKind::NotFound.into())
 }
 
+/// How many directories deep rule files are looked for.
+const DEEPEST: usize = 3;
+
 fn is_rule_file(name: &str) -> bool {
     name.ends_with(".yaml") || name.ends_with(".yml")
 }
@@ -74,9 +77,13 @@ fn read_directory(directory: &Path, prefix: &str, files: &mut RuleFiles) -> std:
         let entry = entry?;
         let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
         let path = entry.path();
+        // `..data` is how a mounted volume keeps its old copies, `.#pack.yaml` is an editor's lock that leads nowhere.
+        if entry.file_name().to_string_lossy().starts_with('.') {
+            continue;
+        }
         if path.is_dir() {
-            // Cases next to the rules are `tapline test`'s; `..data` is how a mounted volume keeps its old copies.
-            if name != "tests" && !entry.file_name().to_string_lossy().starts_with('.') {
+            // Cases next to the rules are `tapline test`'s. A link may lead back up, so the way down has an end.
+            if name != "tests" && prefix.matches('/').count() < DEEPEST {
                 read_directory(&path, &format!("{name}/"), files)?;
             }
         } else if is_rule_file(&name) {

@@ -135,3 +135,26 @@ fn a_directory_that_appears_takes_over_from_the_embedded_rules() {
     assert_eq!(looks, [Look::Changing, Look::Reloaded, Look::Same]);
     assert_eq!(live.plan().rule_count(), 1);
 }
+
+#[test]
+fn an_editors_lock_and_a_link_that_leads_back_up_are_no_reason_to_refuse() {
+    let mut watched = watched();
+    let packs = watched.directory.path().join("packs");
+    std::os::unix::fs::symlink("nobody@nowhere", packs.join(".#segment-cloud.yaml")).unwrap();
+    fs::write(packs.join(".segment-cloud.yaml.swp.yaml"), "half: [").unwrap();
+    assert_eq!(watched.settle(), 0);
+    for name in ["up", "again"] {
+        std::os::unix::fs::symlink("..", packs.join(name)).unwrap();
+    }
+    // The same pack is found under other paths; what counts is that looking ends.
+    assert!(tapline::rulebook::load_files(watched.directory.path()).unwrap().len() < 100);
+}
+
+#[test]
+fn a_pack_may_end_in_yml() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::create_dir(directory.path().join("packs")).unwrap();
+    fs::write(directory.path().join("packs/segment-cloud.yml"), pack("short")).unwrap();
+    let live = LiveRules::open(directory.path().to_owned(), &Settings::default()).unwrap();
+    assert_eq!(live.plan().packs(), ["segment-cloud"]);
+}

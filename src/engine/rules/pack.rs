@@ -8,6 +8,7 @@ use super::rule::Rule;
 use super::source::Source;
 use super::{Limits, Scope};
 use crate::engine::diagnostic::{Code, Diagnostics};
+use crate::engine::plan::pack_name;
 use serde_json::Value;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashSet};
@@ -96,10 +97,9 @@ fn check_ids<'r>(rules: impl Iterator<Item = &'r Rule>, problems: &mut Diagnosti
 
 fn parse_name(node: &Node<'_>, source: &Source, problems: &mut Diagnostics) -> Option<Arc<str>> {
     let name = node.text(problems, "the pack's name")?;
-    let file = source.file.rsplit('/').next().and_then(|file| file.strip_suffix(".yaml"));
-    if file != Some(name) {
-        let message =
-            format!("expected the name of the file, `{}`, found `{name}`", file.unwrap_or_default());
+    let file = pack_name(&source.file);
+    if file != name {
+        let message = format!("expected the name of the file, `{file}`, found `{name}`");
         node.problem(problems, Code::R106, message, None);
     }
     Some(name.into())

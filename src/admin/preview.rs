@@ -1,7 +1,7 @@
 //! Preview: what would become of an event, with the live rules or a candidate. Stores nothing and sends nothing.
 
 use super::Admin;
-use crate::clock::Millis;
+use crate::clock::{self, Millis};
 use crate::engine::event::batch;
 use crate::engine::{Context, Diagnostics, Evaluator, Plan, Preview, RuleFiles, preview};
 use crate::rulebook;
@@ -52,7 +52,7 @@ pub enum PreviewOutcome {
 impl Admin {
     /// Previews one event with the live rules, on the calling thread; an event takes microseconds.
     pub fn preview_one(&self, event: &str, received_at: Option<Millis>, trace: bool) -> Preview {
-        let context = Context { received_at: received_at.map(|at| at.0) };
+        let context = Context { received_at: received_at.map(|at| at.0), stopwatch: Some(clock::stopwatch) };
         preview(&mut Evaluator::new(self.ground.rules.plan()), event.as_bytes(), &context, trace)
     }
 

@@ -1,6 +1,7 @@
 //! `tapline preview`: what events become, without sending anything.
 
 use super::Failure;
+use crate::clock;
 use crate::engine::event::{batch, time};
 use crate::engine::{Context, Evaluator, Plan, Preview, preview};
 use std::io::{Read, Write};
@@ -44,7 +45,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
     let plan = Arc::new(args.rules.compile()?);
     let text = read(&args.file)?;
     let mut evaluator = Evaluator::new(plan.clone());
-    let context = Context { received_at: args.now };
+    let context = Context { received_at: args.now, stopwatch: Some(clock::stopwatch) };
     for event in batch::split(&text) {
         let result = preview(&mut evaluator, event.as_bytes(), &context, args.trace);
         match args.format {
@@ -120,6 +121,9 @@ mod human {
         }
         for dropped in &trace.dropped {
             writeln!(out, "left out: {}: {}", dropped.path, dropped.reason)?;
+        }
+        for print in &trace.prints {
+            writeln!(out, "printed: {} ({})", print.text, print.place)?;
         }
         Ok(())
     }

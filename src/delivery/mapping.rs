@@ -5,7 +5,7 @@
 
 use super::lane::LaneKey;
 use super::token::TokenKey;
-use crate::clock::Millis;
+use crate::clock::{self, Millis};
 use crate::engine::record::{Address, RecordKind};
 use crate::engine::{Context, Evaluator, Outcome, Plan, Reason};
 use crate::rulebook::LiveRules;
@@ -73,7 +73,10 @@ impl Mapping for LiveMapping {
     }
 
     fn map(&mut self, event: &[u8], received_at: Millis) -> Mapped {
-        let evaluation = self.evaluator.evaluate(event, &Context { received_at: Some(received_at.0) });
+        let evaluation = self.evaluator.evaluate(
+            event,
+            &Context { received_at: Some(received_at.0), stopwatch: Some(clock::stopwatch) },
+        );
         match evaluation.outcome {
             Outcome::Mapped => {}
             Outcome::Filtered(reason) => return Mapped::Filtered(reason),

@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// What kind of problem. Ranges: `R1xx` YAML and shape, `R2xx` conditions, `R3xx` mapping,
-/// `R4xx` cases next to rules.
+/// `R4xx` cases next to rules, `R5xx` scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Code {
     /// The file is not YAML.
@@ -48,11 +48,21 @@ pub enum Code {
     R403,
     /// A case that expects nothing, or what can not be together.
     R404,
+    /// A script that can not be read.
+    R501,
+    /// There is no such script file.
+    R502,
+    /// A script calls a function that there is not.
+    R503,
+    /// A script uses what scripts may not.
+    R504,
+    /// A script names a variable that there is not.
+    R505,
 }
 
 impl Code {
     /// Every code, in order.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 23] = [
         Self::R101,
         Self::R102,
         Self::R103,
@@ -71,6 +81,11 @@ impl Code {
         Self::R402,
         Self::R403,
         Self::R404,
+        Self::R501,
+        Self::R502,
+        Self::R503,
+        Self::R504,
+        Self::R505,
     ];
 
     /// As shown, `R101`.
@@ -94,6 +109,11 @@ impl Code {
             Self::R402 => "R402",
             Self::R403 => "R403",
             Self::R404 => "R404",
+            Self::R501 => "R501",
+            Self::R502 => "R502",
+            Self::R503 => "R503",
+            Self::R504 => "R504",
+            Self::R505 => "R505",
         }
     }
 }

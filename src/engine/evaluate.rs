@@ -6,12 +6,14 @@
 use super::event::{At, Call, Json, Kind, Member, Scanner, time};
 use super::keys::Keys;
 use super::plan::Plan;
+use super::reason::{OwnReason, Reason};
 use super::record::{Address, AddressKind, RecordKind};
 use super::rules::Origin;
 use super::rules::condition::{Condition, Test};
 use super::rules::operator::Predicate;
 use super::rules::rule::Action;
 use super::scope::FieldScope;
+use super::script::{Runner, Stopwatch};
 use super::trace::{NoTrace, Tracer};
 use super::value::Value;
 use super::warning::{Note, Warning};
@@ -23,15 +25,8 @@ use std::sync::Arc;
 pub struct Context {
     /// Milliseconds since 1970 at which the event was received, used only where it has no `receivedAt` of its own.
     pub received_at: Option<i64>,
-}
-
-/// A stable code and the sentence that goes with it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Reason {
-    /// As `missing_user_id`.
-    pub code: Arc<str>,
-    /// What was expected, what was found, what to do.
-    pub message: Arc<str>,
+    /// Measures how long a script runs; without it only its other limits hold.
+    pub stopwatch: Option<Stopwatch>,
 }
 
 /// What became of an event.
@@ -63,6 +58,8 @@ pub(super) struct Work {
     pub(super) values: Vec<Value>,
     pub(super) scopes: Vec<FieldScope>,
     pub(super) path: String,
+    /// Runs scripts; none where the plan has none.
+    pub(super) scripts: Option<Box<Runner>>,
 }
 
 /// A finished record in the buffer.
@@ -91,8 +88,9 @@ pub(super) struct Run<'e, 'w, T> {
     /// The element of a list that is being rewritten.
     pub(super) item: Option<At>,
     pub(super) path: &'w mut String,
-    /// Why the whole event can not be sent, found while a record was made.
-    pub(super) refusal: Option<Reason>,
+    pub(super) scripts: &'w mut Option<Box<Runner>>,
+    /// How the whole event ends, found while a value or a record was made.
+    pub(super) refusal: Option<Outcome>,
     pub(super) tracer: &'w mut T,
 }
 
@@ -107,6 +105,7 @@ impl Evaluator {
             values: Vec::new(),
             scopes: Vec::new(),
             path: String::new(),
+            scripts: plan.runner().map(Box::new),
         };
         Self { plan, scanner: Scanner::default(), work }
     }
@@ -140,24 +139,29 @@ impl Evaluator {
         work.records.clear();
         work.notes.clear();
         work.values.clear();
+        if let Some(scripts) = &mut work.scripts {
+            scripts.begin();
+        }
         let text = match std::str::from_utf8(event) {
             Ok(text) => text,
             Err(error) => {
                 let message = format!("expected UTF-8, found other bytes at byte {}", error.valid_up_to());
-                return Evaluation::refused(plan, work, "invalid_json", message);
+                return Evaluation::refused(work, OwnReason::InvalidJson.because(message));
             }
         };
         let json = match scanner.scan(text) {
             Ok(json) => json,
-            Err(error) => return Evaluation::refused(plan, work, "invalid_json", error.render(text)),
+            Err(error) => {
+                return Evaluation::refused(work, OwnReason::InvalidJson.because(error.render(text)));
+            }
         };
         if json.kind(At::ROOT) != Kind::Object {
             let message =
                 format!("expected an event, which is a JSON object; found {}", json.kind(At::ROOT).noun());
-            return Evaluation::refused(plan, work, "invalid_event", message);
+            return Evaluation::refused(work, OwnReason::InvalidEvent.because(message));
         }
         let call = Call::new(json);
-        let Work { keys, out, records, notes, values, scopes, path } = &mut *work;
+        let Work { keys, out, records, notes, values, scopes, path, scripts } = &mut *work;
         let (context, depth, item, refusal) = (*context, 0, None, None);
         let mut run = Run {
             plan,
@@ -172,11 +176,12 @@ impl Evaluator {
             depth,
             item,
             path,
+            scripts,
             refusal,
             tracer,
         };
         let outcome = run.rules();
-        Evaluation { outcome, plan, call: Some(call), work }
+        Evaluation { outcome, call: Some(call), work }
     }
 }
 
@@ -186,6 +191,9 @@ impl<T: Tracer> Run<'_, '_, T> {
         for (_, expression) in &plan.pack.values {
             let (value, _) = self.make(expression, None, false);
             self.values.push(value);
+        }
+        if let Some(outcome) = self.refusal.take() {
+            return outcome;
         }
         if T::ON {
             self.trace_rules();
@@ -207,9 +215,9 @@ impl<T: Tracer> Run<'_, '_, T> {
                             templates.iter().for_each(|template| self.record(template, extra));
                         }
                     }
-                    if let Some(reason) = self.refusal.take() {
+                    if let Some(outcome) = self.refusal.take() {
                         self.records.clear();
-                        return Outcome::Failed(reason);
+                        return outcome;
                     }
                     return Outcome::Mapped;
                 }
@@ -287,15 +295,13 @@ fn integration_off(call: &Call<'_>, names: &[String]) -> bool {
 pub struct Evaluation<'a> {
     /// What became of it.
     pub outcome: Outcome,
-    plan: &'a Plan,
     call: Option<Call<'a>>,
     work: &'a Work,
 }
 
 impl<'a> Evaluation<'a> {
-    fn refused(plan: &'a Plan, work: &'a Work, code: &str, message: String) -> Self {
-        let reason = Reason { code: code.into(), message: message.into() };
-        Self { outcome: Outcome::Failed(reason), plan, call: None, work }
+    fn refused(work: &'a Work, reason: Reason) -> Self {
+        Self { outcome: Outcome::Failed(reason), call: None, work }
     }
 
     /// Whose order it keeps: userId, else anonymousId. Empty when it has neither.
@@ -335,7 +341,7 @@ impl<'a> Evaluation<'a> {
     /// What was cut, dropped or left out, in words.
     pub fn warnings(&self) -> Vec<Warning> {
         let Some(call) = self.call else { return Vec::new() };
-        self.work.notes.iter().map(|note| note.render(call.json, &self.plan.pack.names)).collect()
+        self.work.notes.iter().map(|note| note.render(call.json, self.work.keys.names())).collect()
     }
 
     /// The event with its index; none when it is no JSON.

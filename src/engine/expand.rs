@@ -3,11 +3,12 @@
 //!
 //! Only here is anything like a tree of values built, and only for objects in which a key holds a dot.
 
-use super::evaluate::{Reason, Run};
+use super::evaluate::{Outcome, Run};
 use super::event::text::push_escaped;
 use super::event::{At, Kind};
 use super::keys::Take;
 use super::mapping::Copying;
+use super::reason::OwnReason;
 use super::record::{Format, RecordKind, format, limit};
 use super::rules::NameId;
 use super::rules::expression::Expression;
@@ -181,7 +182,7 @@ impl<T: Tracer> Run<'_, '_, T> {
                 self.note(Note { code: WarningCode::InvalidValue, at: value.at(), target: None });
             }
             let message = format!("expected `ts` to be {}", Format::Seconds.expects());
-            self.refusal = Some(Reason { code: "invalid_ts".into(), message: message.into() });
+            self.refusal = Some(Outcome::Failed(OwnReason::InvalidTs.because(message)));
             return;
         }
         self.out.extend_from_slice(b",\"ts\":");

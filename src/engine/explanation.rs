@@ -3,6 +3,7 @@
 //! Reasons that rules give carry their own words; ingest, delivery and `admin` explain the codes of their own.
 
 use super::diagnostic::Code;
+use super::reason::OwnReason;
 use super::warning::WarningCode;
 use std::fmt;
 
@@ -54,8 +55,9 @@ pub fn every() -> impl Iterator<Item = Explanation> {
         .map(|code| Explanation::new(code.as_str(), "problem of a rule or test file", of_problem(code)));
     let warnings =
         WarningCode::ALL.into_iter().map(|code| Explanation::new(code.as_str(), "warning", of_warning(code)));
-    let reasons =
-        REASONS.into_iter().map(|(code, texts)| Explanation::new(code, "reason, given by the engine", texts));
+    let reasons = OwnReason::ALL
+        .into_iter()
+        .map(|reason| Explanation::new(reason.as_str(), "reason, given by the engine", of_reason(reason)));
     problems.chain(warnings).chain(reasons)
 }
 
@@ -151,6 +153,31 @@ fn of_problem(code: Code) -> [&'static str; 3] {
             "expect: { reason: missing_user_id, records: [{ type: event }] }",
             "Expect records, or an outcome and a reason; warnings go with either.",
         ],
+        Code::R501 => [
+            "A script can not be read as Rhai, or is too long.",
+            "script: event.properties.total *",
+            "Correct it at the place shown; <https://rhai.rs/book/> has the language.",
+        ],
+        Code::R502 => [
+            "`script: { file: … }` names a script that does not exist.",
+            "script: { file: scripts/total.rhai } without such a file",
+            "Correct the path; it is relative to the rules directory and ends in `.rhai`.",
+        ],
+        Code::R503 => [
+            "A script calls a function that does not exist, or with more or fewer arguments than it takes.",
+            "script: phone(event.traits.phone)",
+            "Call one that exists; `rules/README.md` lists what scripts are given.",
+        ],
+        Code::R504 => [
+            "A script uses what no script may: `eval`, `sleep`, `import` and the like.",
+            "script: eval(event.properties.code)",
+            "Say it without; scripts reach nothing but the event, the record and the options.",
+        ],
+        Code::R505 => [
+            "A script names a variable that there is not.",
+            "script: evnt.properties.total",
+            "`event` and `options` are always in hand, `record` in a rule's script, `item` in a list's element; others begin with `let`.",
+        ],
     }
 }
 
@@ -224,34 +251,41 @@ fn of_warning(code: WarningCode) -> [&'static str; 3] {
     }
 }
 
-/// The reasons that the engine itself gives.
-const REASONS: [(&str, [&str; 3]); 4] = [
-    (
-        "invalid_json",
-        [
+/// What the reasons of the engine itself mean.
+fn of_reason(reason: OwnReason) -> [&'static str; 3] {
+    match reason {
+        OwnReason::InvalidJson => [
             "What was handed in is not JSON.",
             "{\"type\":\"track\"",
             "Correct the text at the place that the message names.",
         ],
-    ),
-    (
-        "invalid_event",
-        ["The event is JSON, but no object.", "[\"track\"]", "Send each event as a JSON object."],
-    ),
-    (
-        "no_rule",
-        [
+        OwnReason::InvalidEvent => {
+            ["The event is JSON, but no object.", "[\"track\"]", "Send each event as a JSON object."]
+        }
+        OwnReason::InvalidTs => [
+            "A rule gives the record's `ts`, and what it gives is no time. Without it the record would be dated to its arrival.",
+            "`ts: properties.when` and {\"properties\":{\"when\":\"soon\"}}",
+            "Send a time such as `2026-01-31T12:00:00Z`, or give the rule's `ts` a `default` or a `when`.",
+        ],
+        OwnReason::NoRule => [
             "No rule of the pack applies to the call.",
             "{\"type\":\"page\"} with a pack that has rules for track only",
             "Add a rule for such calls; one without `when` at the end applies to everything.",
         ],
-    ),
-    (
-        "no_record",
-        [
-            "The rule that applies made no record, because each lacks something it can not be sent without.",
+        OwnReason::NoRecord => [
+            "The rule that applies made no record, because each lacks something it can not be sent without, or because the rule's script left each out.",
             "a rule whose record is addressed by userId, and a call without one",
-            "Read the warnings, which say what was missing.",
+            "Read the warnings, which say what was missing. In a script, `filter(code, message)` leaves out the whole event with a reason.",
         ],
-    ),
-];
+        OwnReason::ScriptFailed => [
+            "A script went wrong at the place that the message names, and its event failed rather than being sent half changed.",
+            "script: event.properties.total * 100, and {\"properties\":{\"total\":\"ten\"}}",
+            "Make the script ready for what comes, as `as_number(event.properties.total) ?? 0`; `tapline preview --trace` shows what it prints.",
+        ],
+        OwnReason::ScriptLimit => [
+            "A script took more operations, memory or time than scripts may, and was stopped.",
+            "script: loop {}",
+            "Make the script do less; `rules/README.md` lists the limits.",
+        ],
+    }
+}

@@ -105,6 +105,11 @@ impl Keys {
         self.bytes
     }
 
+    /// The keys that have a number, in order.
+    pub fn names(&self) -> &[Arc<str>] {
+        &self.names
+    }
+
     /// How many numbers have been given to keys.
     pub fn name_count(&self) -> usize {
         self.names.len()
@@ -167,7 +172,8 @@ impl Keys {
         at
     }
 
-    fn name(&mut self, key: &str) -> NameId {
+    /// The number of a key.
+    pub fn name(&mut self, key: &str) -> NameId {
         let hash = self.hasher.hash_one(key.as_bytes());
         let names = &self.names;
         let found = self.by_name.find(hash, |at| names.get(*at as usize).is_some_and(|name| &**name == key));
@@ -189,17 +195,22 @@ fn case_path(raw: &str, case: KeyCase) -> (String, bool) {
         if i > 0 {
             joined.push('_');
         }
-        let cased = match case {
-            KeyCase::Snake => key.to_snake_case(),
-            KeyCase::Camel => key.to_lower_camel_case(),
-            KeyCase::Kebab => key.to_kebab_case(),
-            KeyCase::Title => key.to_title_case(),
-            KeyCase::Lower => key.to_lowercase(),
-            KeyCase::Preserve => key.to_owned(),
-        };
+        let cased = case_key(key, case);
         let nothing_left = cased.is_empty() && case != KeyCase::Preserve;
         kept |= nothing_left;
         joined.push_str(if nothing_left { key } else { &cased });
     }
     (joined, kept)
+}
+
+/// One key in a case.
+pub fn case_key(key: &str, case: KeyCase) -> String {
+    match case {
+        KeyCase::Snake => key.to_snake_case(),
+        KeyCase::Camel => key.to_lower_camel_case(),
+        KeyCase::Kebab => key.to_kebab_case(),
+        KeyCase::Title => key.to_title_case(),
+        KeyCase::Lower => key.to_lowercase(),
+        KeyCase::Preserve => key.to_owned(),
+    }
 }

@@ -78,6 +78,15 @@ impl<T: Tracer> Run<'_, '_, T> {
             }
             return self.incomplete(template);
         }
+        if let Some(script) = &rule.script
+            && !self.script_record(script, template, start)
+        {
+            self.out.truncate(start);
+            if T::ON {
+                self.tracer.drop_record();
+            }
+            return;
+        }
         self.records.push(Span { kind: template.kind, address, start, end: self.out.len() });
     }
 

@@ -3,7 +3,8 @@
 //! Compiling never stops at the first problem, and a set with a problem yields no plan.
 
 use super::diagnostic::{Code, Diagnostics, did_you_mean};
-use super::evaluate::{Outcome, Reason};
+use super::evaluate::Outcome;
+use super::reason::{OwnReason, Reason};
 use super::record::RecordKind;
 use super::rules::NameId;
 use super::rules::layer::Layer;
@@ -11,6 +12,7 @@ use super::rules::pack::{Pack, check_version};
 use super::rules::reader::Node;
 use super::rules::rule::Action;
 use super::rules::source::Source;
+use super::script::{Runner, is_script};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -74,6 +76,12 @@ impl Plan {
         self.pack.rules.len() + self.pack.extras.len()
     }
 
+    /// Runs the plan's scripts; none where it has none.
+    pub(super) fn runner(&self) -> Option<Runner> {
+        let options = self.pack.options.iter().map(|option| (option.name.as_str(), &option.value));
+        (self.pack.scripts > 0).then(|| Runner::new(options))
+    }
+
     /// The reasons that rules give, each with the rule's id and place.
     pub fn reasons(&self) -> impl Iterator<Item = (&str, String, &Reason)> {
         self.pack.rules.iter().chain(&self.pack.extras).filter_map(|rule| match &rule.action {
@@ -96,12 +104,12 @@ impl Plan {
 
     pub(super) fn no_rule(&self) -> Outcome {
         let message = format!("no rule of the pack `{}` applies to this call", self.pack());
-        Outcome::Filtered(Reason { code: "no_rule".into(), message: message.into() })
+        Outcome::Filtered(OwnReason::NoRule.because(message))
     }
 
     pub(super) fn no_record(&self) -> Outcome {
         let message = "the rule that applies made no record; the warnings say what was missing";
-        Outcome::Failed(Reason { code: "no_record".into(), message: message.into() })
+        Outcome::Failed(OwnReason::NoRecord.because(message))
     }
 }
 
@@ -122,15 +130,15 @@ fn compile(
     let layer = if same { &entry.layer } else { &nothing };
     let mut packs = Vec::new();
     let mut chosen = None;
-    for (file, text) in files.iter().filter(|(file, _)| file.starts_with("packs/")) {
+    for (file, text) in files.iter().filter(|(file, _)| file.starts_with("packs/") && !is_script(file)) {
         let name = pack_name(file).to_owned();
         let is_live = name == live;
         packs.push(name);
         let Some(source) = Source::parse(file, text, problems) else { continue };
         // The options given and the local rules are the live pack's; the others are read as they are.
         let pack = match is_live {
-            true => Pack::parse(&source, &given, layer, problems),
-            false => Pack::parse(&source, &none, &nothing, problems),
+            true => Pack::parse(&source, &given, layer, files, problems),
+            false => Pack::parse(&source, &none, &nothing, files, problems),
         };
         if is_live {
             chosen = pack;

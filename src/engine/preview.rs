@@ -1,6 +1,7 @@
 //! What `tapline preview`, the API and the console show of one event: the contract's shape, made in one place.
 
-use super::evaluate::{Context, Evaluator, Outcome, Reason};
+use super::evaluate::{Context, Evaluator, Outcome};
+use super::reason::Reason;
 use super::trace::{NoTrace, Trace};
 use super::warning::Warning;
 use serde::Serialize;

@@ -3,6 +3,7 @@
 //! Per rule and condition whether it holds and what was found; per output field its rule, `file:line:col`, source path
 //! and what was done to the value; everything left out, with the reason.
 
+use super::diagnostic::Place;
 use super::evaluate::Run;
 use super::event::{At, Call};
 use super::record::RecordKind;
@@ -24,6 +25,18 @@ pub struct Trace {
     pub records: Vec<RecordTrace>,
     /// What of the event was left out, and why. What was left out with a warning is among the warnings.
     pub dropped: Vec<Dropped>,
+    /// What scripts printed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub prints: Vec<Print>,
+}
+
+/// A line that a script printed.
+#[derive(Debug, Clone, Serialize)]
+pub struct Print {
+    /// Where the script stands, `file:line:col`.
+    pub place: String,
+    /// What it printed.
+    pub text: String,
 }
 
 /// Where one record came from.
@@ -104,6 +117,10 @@ pub trait Tracer {
     fn removed(&mut self, start: usize, length: usize);
     /// Something was left out without a warning.
     fn dropped(&mut self, call: &Call<'_>, at: At, why: &str);
+    /// A script put a value under a key, or took it out.
+    fn overridden(&mut self, target: &str, value: Option<&[u8]>, place: &Place);
+    /// A script printed a line.
+    fn printed(&mut self, place: &Place, text: String);
 }
 
 /// Listens to nothing.
@@ -118,6 +135,8 @@ impl Tracer for NoTrace {
     fn field(&mut self, _: &Call<'_>, _: FieldOrigin<'_>, _: &[u8], _: usize) {}
     fn removed(&mut self, _: usize, _: usize) {}
     fn dropped(&mut self, _: &Call<'_>, _: At, _: &str) {}
+    fn overridden(&mut self, _: &str, _: Option<&[u8]>, _: &Place) {}
+    fn printed(&mut self, _: &Place, _: String) {}
 }
 
 impl Tracer for Trace {
@@ -147,7 +166,7 @@ impl Tracer for Trace {
                 rule,
                 place: field.place.to_string(),
                 from: from_text(call, &alternative.from, at),
-                transforms: alternative.steps.iter().map(|step| step.name().to_owned()).collect(),
+                transforms: transforms(alternative),
                 start,
             },
             FieldOrigin::Copied { rest, rendered, at } => FieldTrace {
@@ -174,6 +193,33 @@ impl Tracer for Trace {
     fn dropped(&mut self, call: &Call<'_>, at: At, why: &str) {
         self.dropped.push(Dropped { path: call.json.path_of(at), reason: why.to_owned() });
     }
+
+    fn overridden(&mut self, target: &str, value: Option<&[u8]>, place: &Place) {
+        let Some(record) = self.records.last_mut() else { return };
+        let at = record.fields.iter().position(|field| field.target == target);
+        let Some(value) = value else {
+            at.map(|at| record.fields.remove(at));
+            return;
+        };
+        let Ok(value) = RawValue::from_string(String::from_utf8_lossy(value).into_owned()) else { return };
+        let field = FieldTrace {
+            target: target.to_owned(),
+            value,
+            rule: record.rule.clone(),
+            place: place.to_string(),
+            from: String::new(),
+            transforms: vec!["script".to_owned()],
+            start: usize::MAX,
+        };
+        match at.and_then(|at| record.fields.get_mut(at)) {
+            Some(before) => *before = field,
+            None => record.fields.push(field),
+        }
+    }
+
+    fn printed(&mut self, place: &Place, text: String) {
+        self.prints.push(Print { place: place.to_string(), text });
+    }
 }
 
 fn from_text(call: &Call<'_>, from: &From, at: At) -> String {
@@ -185,9 +231,15 @@ fn from_text(call: &Call<'_>, from: &From, at: At) -> String {
             });
             paths.map(|origin| origin.as_str()).collect::<Vec<_>>().join(", ")
         }
-        From::Text(_) | From::Constant(_) | From::Object(_) => String::new(),
+        From::Text(_) | From::Constant(_) | From::Object(_) | From::Script(_) => String::new(),
         From::Origin(_) | From::Each(..) => call.json.path_of(at),
     }
+}
+
+fn transforms(alternative: &Alternative) -> Vec<String> {
+    let script = matches!(alternative.from, From::Script(_)).then_some("script");
+    let steps = alternative.steps.iter().map(|step| step.name());
+    script.into_iter().chain(steps).map(str::to_owned).collect()
 }
 
 fn copy_transforms(call: &Call<'_>, rest: &Rest, at: At) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! Values while they are made: found in the event, built from it, brought into a form.
 
 use super::evaluate::Run;
-use super::event::{At, Kind, Scanner};
+use super::event::{At, Json, Kind, Scanner};
 use super::record::{Format, format};
 use super::rules::expression::{Alternative, Expression, From, Miss, Part, Step, Table, Template, Trim};
 use super::rules::{NameId, Origin};
@@ -69,7 +69,10 @@ impl<T: Tracer> Run<'_, '_, T> {
         target: Option<NameId>,
         standard: bool,
     ) -> Value {
-        let mut value = self.start(&alternative.from);
+        let mut value = match &alternative.from {
+            From::Script(script) => self.script_value(script),
+            from => self.start(from),
+        };
         for step in &alternative.steps {
             if value.is_missing() {
                 return value;
@@ -108,6 +111,7 @@ impl<T: Tracer> Run<'_, '_, T> {
             From::Constant(json) => Value::Json(json.clone(), At::ROOT),
             From::Template(template) => self.template(template),
             From::Object(_) => Value::Object,
+            From::Script(_) => Value::Missing,
             From::Each(origin, _) => match self.origin(origin) {
                 Value::Node(at) => Value::Items(at),
                 _ => Value::Missing,
@@ -177,22 +181,14 @@ impl<T: Tracer> Run<'_, '_, T> {
     }
 
     /// The text of a value: of text its content, of numbers and booleans what is written.
+    #[inline]
     pub fn text_of<'s>(&'s self, value: &'s Value) -> Option<Cow<'s, str>> {
-        match value {
-            Value::Node(at) => match self.call.json.kind(*at) {
-                Kind::String => Some(self.call.json.decoded(*at)),
-                Kind::Number | Kind::True | Kind::False => Some(Cow::Borrowed(self.call.json.content(*at))),
-                _ => None,
-            },
-            Value::Text(text, _) => Some(Cow::Borrowed(text)),
-            Value::Json(json, _) => Some(Cow::Borrowed(json)),
-            Value::Missing | Value::Items(_) | Value::Object => None,
-        }
+        text_of(self.call.json, value)
     }
 
     fn step(&self, step: &Step, value: &Value) -> Result<Value, WarningCode> {
         match step {
-            Step::Format(format) => self.format(*format, value),
+            Step::Format(format) => bring(self.call.json, *format, value),
             Step::Lookup(table) => Ok(self.look_up(table, value)),
         }
     }
@@ -210,88 +206,98 @@ impl<T: Tracer> Run<'_, '_, T> {
             (None, Miss::Text(text)) => Value::Text(text.clone(), value.at()),
         }
     }
+}
 
-    #[inline]
-    fn format(&self, format: Format, value: &Value) -> Result<Value, WarningCode> {
-        let at = value.at();
-        match (format, value) {
-            (Format::Any, _) => return Ok(value.clone()),
-            (Format::Scalar, Value::Node(at))
-                if matches!(self.call.json.kind(*at), Kind::Object | Kind::Array) =>
-            {
-                let mut compact = Vec::new();
-                write::push_compact(&mut compact, self.call.json, *at);
-                return Ok(Value::Text(String::from_utf8_lossy(&compact).into(), *at));
-            }
-            (Format::Json, Value::Node(at)) if self.call.json.kind(*at) == Kind::String => {
-                return read_json(&self.call.json.decoded(*at), *at);
-            }
-            (Format::Json, Value::Text(text, at)) => return read_json(text, *at),
-            (Format::Pruned, Value::Node(at)) => {
-                let mut pruned = Vec::new();
-                return Ok(match write::push_pruned(&mut pruned, self.call.json, *at) {
-                    true => Value::Json(String::from_utf8_lossy(&pruned).into(), *at),
-                    false => Value::Missing,
-                });
-            }
-            (Format::Scalar | Format::Json | Format::Pruned, _) => return Ok(value.clone()),
-            (Format::String, Value::Node(at)) if self.call.json.kind(*at) != Kind::String => {
-                let mut compact = Vec::new();
-                write::push_compact(&mut compact, self.call.json, *at);
-                return Ok(Value::Text(String::from_utf8_lossy(&compact).into(), *at));
-            }
-            (Format::Boolean, Value::Node(at))
-                if matches!(self.call.json.kind(*at), Kind::True | Kind::False) =>
-            {
-                return Ok(value.clone());
-            }
-            _ => {}
+/// The text of a value: of text its content, of numbers and booleans what is written.
+#[inline]
+fn text_of<'s>(json: Json<'s>, value: &'s Value) -> Option<Cow<'s, str>> {
+    match value {
+        Value::Node(at) => match json.kind(*at) {
+            Kind::String => Some(json.decoded(*at)),
+            Kind::Number | Kind::True | Kind::False => Some(Cow::Borrowed(json.content(*at))),
+            _ => None,
+        },
+        Value::Text(text, _) => Some(Cow::Borrowed(text)),
+        Value::Json(json, _) => Some(Cow::Borrowed(json)),
+        Value::Missing | Value::Items(_) | Value::Object => None,
+    }
+}
+
+/// Brings a value into a form; the error is what is to be warned of.
+#[inline]
+pub(super) fn bring(json: Json<'_>, format: Format, value: &Value) -> Result<Value, WarningCode> {
+    let at = value.at();
+    match (format, value) {
+        (Format::Any, _) => return Ok(value.clone()),
+        (Format::Scalar, Value::Node(at)) if matches!(json.kind(*at), Kind::Object | Kind::Array) => {
+            let mut compact = Vec::new();
+            write::push_compact(&mut compact, json, *at);
+            return Ok(Value::Text(String::from_utf8_lossy(&compact).into(), *at));
         }
-        let number = match value {
-            Value::Node(at) => match self.call.json.kind(*at) {
-                Kind::Number => true,
-                Kind::String => false,
-                _ => return Err(WarningCode::InvalidValue),
-            },
-            Value::Json(..) => true,
-            _ => false,
-        };
-        let Some(text) = self.text_of(value) else { return Err(WarningCode::InvalidValue) };
-        if !number && text.trim().is_empty() && format != Format::String {
-            return Ok(Value::Missing);
+        (Format::Json, Value::Node(at)) if json.kind(*at) == Kind::String => {
+            return read_json(&json.decoded(*at), *at);
         }
-        let made = |text: &str| Value::Text(text.into(), at);
-        let invalid = WarningCode::InvalidValue;
-        match format {
-            Format::Text if number => Ok(made(&text)),
-            Format::Text => Ok(value.clone()),
-            Format::Number if number => Ok(value.clone()),
-            Format::Number => format::number(&text).map(|n| Value::Json(n.into(), at)).ok_or(invalid),
-            Format::Date => format::date(&text).as_deref().map(made).ok_or(invalid),
-            Format::Gender => format::gender(&text).map(made).ok_or(invalid),
-            Format::Phone => format::phone(&text).as_deref().map(made).ok_or(invalid),
-            Format::Email => match format::email(&text) {
-                Some(same) if same.len() == text.len() => Ok(value.clone()),
-                Some(trimmed) => Ok(made(trimmed)),
-                None => Err(invalid),
-            },
-            Format::Seconds => format::seconds(&text).map(|n| Value::Json(n.into(), at)).ok_or(invalid),
-            Format::SecondsOrNumber if number || format::is_number(&text) => Ok(value.clone()),
-            Format::SecondsOrNumber => {
-                format::iso_seconds(&text).map(|n| Value::Json(n.into(), at)).ok_or(invalid)
-            }
-            Format::Boolean => format::boolean(&text).map(|word| Value::Json(word.into(), at)).ok_or(invalid),
-            Format::Trim => Ok(made(text.trim())),
-            Format::Lower => Ok(made(&text.to_lowercase())),
-            Format::Upper => Ok(made(&text.to_uppercase())),
-            Format::Sha256 => Ok(made(&format::sha256(&text))),
-            Format::String | Format::Any | Format::Scalar | Format::Json | Format::Pruned => {
-                Ok(value.clone())
-            }
-            Format::ObjectId if !format::is_object_id(&text) => Err(WarningCode::InvalidObjectId),
-            Format::ObjectId if number => Ok(made(&text)),
-            Format::ObjectId => Ok(value.clone()),
+        (Format::Json, Value::Text(text, at)) => return read_json(text, *at),
+        (Format::Pruned, Value::Node(at)) => {
+            let mut pruned = Vec::new();
+            return Ok(match write::push_pruned(&mut pruned, json, *at) {
+                true => Value::Json(String::from_utf8_lossy(&pruned).into(), *at),
+                false => Value::Missing,
+            });
         }
+        (Format::Scalar | Format::Json | Format::Pruned, _) => return Ok(value.clone()),
+        (Format::String, Value::Node(at)) if json.kind(*at) != Kind::String => {
+            let mut compact = Vec::new();
+            write::push_compact(&mut compact, json, *at);
+            return Ok(Value::Text(String::from_utf8_lossy(&compact).into(), *at));
+        }
+        (Format::Boolean, Value::Node(at)) if matches!(json.kind(*at), Kind::True | Kind::False) => {
+            return Ok(value.clone());
+        }
+        _ => {}
+    }
+    let number = match value {
+        Value::Node(at) => match json.kind(*at) {
+            Kind::Number => true,
+            Kind::String => false,
+            _ => return Err(WarningCode::InvalidValue),
+        },
+        Value::Json(..) => true,
+        _ => false,
+    };
+    let Some(text) = text_of(json, value) else { return Err(WarningCode::InvalidValue) };
+    if !number && text.trim().is_empty() && format != Format::String {
+        return Ok(Value::Missing);
+    }
+    let made = |text: &str| Value::Text(text.into(), at);
+    let invalid = WarningCode::InvalidValue;
+    match format {
+        Format::Text if number => Ok(made(&text)),
+        Format::Text => Ok(value.clone()),
+        Format::Number if number => Ok(value.clone()),
+        Format::Number => format::number(&text).map(|n| Value::Json(n.into(), at)).ok_or(invalid),
+        Format::Date => format::date(&text).as_deref().map(made).ok_or(invalid),
+        Format::Gender => format::gender(&text).map(made).ok_or(invalid),
+        Format::Phone => format::phone(&text).as_deref().map(made).ok_or(invalid),
+        Format::Email => match format::email(&text) {
+            Some(same) if same.len() == text.len() => Ok(value.clone()),
+            Some(trimmed) => Ok(made(trimmed)),
+            None => Err(invalid),
+        },
+        Format::Seconds => format::seconds(&text).map(|n| Value::Json(n.into(), at)).ok_or(invalid),
+        Format::SecondsOrNumber if number || format::is_number(&text) => Ok(value.clone()),
+        Format::SecondsOrNumber => {
+            format::iso_seconds(&text).map(|n| Value::Json(n.into(), at)).ok_or(invalid)
+        }
+        Format::Boolean => format::boolean(&text).map(|word| Value::Json(word.into(), at)).ok_or(invalid),
+        Format::Trim => Ok(made(text.trim())),
+        Format::Lower => Ok(made(&text.to_lowercase())),
+        Format::Upper => Ok(made(&text.to_uppercase())),
+        Format::Sha256 => Ok(made(&format::sha256(&text))),
+        Format::String | Format::Any | Format::Scalar | Format::Json | Format::Pruned => Ok(value.clone()),
+        Format::ObjectId if !format::is_object_id(&text) => Err(WarningCode::InvalidObjectId),
+        Format::ObjectId if number => Ok(made(&text)),
+        Format::ObjectId => Ok(value.clone()),
     }
 }
 

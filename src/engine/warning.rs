@@ -109,14 +109,19 @@ impl Note {
 
     fn message(self, json: Json<'_>, target: Option<&str>) -> String {
         let kind = json.kind(self.at).noun();
-        let target = target.unwrap_or("value");
+        let named = target.unwrap_or("value");
         match self.code {
             WarningCode::NestedDropped => {
                 format!("{kind} was left out: CleverTap takes text, numbers and booleans here")
             }
-            WarningCode::ValueCut => {
-                format!("the value was cut to {} bytes, the most CleverTap takes", limit::VALUE_BYTES)
-            }
+            WarningCode::ValueCut => match target {
+                // A script's value stands nowhere in the event.
+                Some(key) if self.at == At::ROOT => format!(
+                    "the value of `{key}` was cut to {} bytes, the most CleverTap takes",
+                    limit::VALUE_BYTES
+                ),
+                _ => format!("the value was cut to {} bytes, the most CleverTap takes", limit::VALUE_BYTES),
+            },
             WarningCode::KeyCut => "the key was cut to the 120 that CleverTap takes".to_owned(),
             WarningCode::EventNameCut => {
                 format!(
@@ -133,19 +138,19 @@ impl Note {
             WarningCode::KeyKept => {
                 "nothing would be left of the key in snake_case, so it stays as received".to_owned()
             }
-            WarningCode::InvalidField => message_of_field(target),
+            WarningCode::InvalidField => message_of_field(named),
             WarningCode::InvalidObjectId => format!(
                 "left out and counted as missing: CleverTap would refuse it as objectId with code 526; expected {}",
                 super::record::Format::ObjectId.expects()
             ),
             WarningCode::InvalidValue => {
-                format!("`{target}` was not made from this: {kind} of another form was expected")
+                format!("`{named}` was not made from this: {kind} of another form was expected")
             }
             WarningCode::ItemLimit => format!("left out: CleverTap takes {} items", limit::ITEMS),
-            WarningCode::ItemDropped => format!("left out of `{target}`: expected an object, found {kind}"),
+            WarningCode::ItemDropped => format!("left out of `{named}`: expected an object, found {kind}"),
             WarningCode::RecordIncomplete => {
                 format!(
-                    "the {target} record was left out: its address or one of its fields is missing or unknown"
+                    "the {named} record was left out: its address or one of its fields is missing or unknown"
                 )
             }
         }

@@ -7,6 +7,7 @@ mod watch;
 pub use watch::{INTERVAL, Look, RulesWatch};
 
 use crate::engine::Diagnostics;
+use crate::engine::script::is_script;
 use crate::engine::{Plan, RuleFiles};
 use crate::settings::Settings;
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -40,7 +41,7 @@ pub fn load_tests(directory: &Path) -> std::io::Result<RuleFiles> {
     if !directory.is_dir() {
         for file in EMBEDDED.get_dir("tests").into_iter().flat_map(Dir::files) {
             let name = file.path().to_string_lossy().replace('\\', "/");
-            if let (true, Some(text)) = (is_rule_file(&name), file.contents_utf8()) {
+            if let (true, Some(text)) = (is_yaml(&name), file.contents_utf8()) {
                 files.insert(name, text.to_owned());
             }
         }
@@ -48,7 +49,7 @@ pub fn load_tests(directory: &Path) -> std::io::Result<RuleFiles> {
         for entry in std::fs::read_dir(directory.join("tests"))? {
             let entry = entry?;
             let name = format!("tests/{}", entry.file_name().to_string_lossy());
-            if is_rule_file(&name) && entry.path().is_file() {
+            if is_yaml(&name) && entry.path().is_file() {
                 files.insert(name, std::fs::read_to_string(entry.path())?);
             }
         }
@@ -69,6 +70,10 @@ pub fn read_text(directory: &Path, path: &str) -> std::io::Result<String> {
 const DEEPEST: usize = 3;
 
 fn is_rule_file(name: &str) -> bool {
+    is_yaml(name) || is_script(name)
+}
+
+fn is_yaml(name: &str) -> bool {
     name.ends_with(".yaml") || name.ends_with(".yml")
 }
 
@@ -96,8 +101,7 @@ fn read_directory(directory: &Path, prefix: &str, files: &mut RuleFiles) -> std:
 fn read_embedded(directory: &Dir<'_>, files: &mut RuleFiles) {
     for file in directory.files() {
         let name = file.path().to_string_lossy().replace('\\', "/");
-        if let (true, Some(text)) =
-            (name.ends_with(".yaml") && !name.starts_with("tests/"), file.contents_utf8())
+        if let (true, Some(text)) = (is_rule_file(&name) && !name.starts_with("tests/"), file.contents_utf8())
         {
             files.insert(name, text.to_owned());
         }

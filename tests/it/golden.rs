@@ -1,7 +1,7 @@
 //! Golden cases: `tests/golden/cases/*.txt` hold events and, byte for byte, what they become.
 //!
-//! Files in `tests/golden/language/` begin with a pack of their own, up to a line `---`; with a line `--- entry` in it,
-//! what follows that line is the entry file.
+//! Files in `tests/golden/language/` begin with a pack of their own, up to a line `---`; a line `--- FILE` in it begins
+//! another file of the set, as `--- tapline.yaml` or `--- scripts/total.rhai`.
 //!
 //! Files in `tests/golden/packs/` begin with `pack: NAME`, one of the packs there are, and also say each reason's message.
 //!
@@ -83,7 +83,10 @@ fn rewrite(text: &str) -> (String, usize) {
     };
     let (mut out, mut options, mut now, mut cases) = (String::new(), String::new(), None, 0);
     for line in text.lines() {
-        if ["outcome: ", "message: ", "record: ", "warning: "].iter().any(|start| line.starts_with(start)) {
+        if ["outcome: ", "message: ", "record: ", "warning: ", "print: "]
+            .iter()
+            .any(|start| line.starts_with(start))
+        {
             continue;
         }
         writeln!(out, "{line}").unwrap();
@@ -116,15 +119,16 @@ fn outcome(event: &str, rules: Rules<'_>, options: &str, received_at: Option<i64
         Rules::Default => (None, rulebook::embedded_files()),
         Rules::Named(name) => (Some(name), rulebook::embedded_files()),
         Rules::Own(text) => {
-            let (pack, entry) =
-                text.split_once("\n--- entry\n").unwrap_or((text, "version: 1\npack: case\n"));
-            let files = [("packs/case.yaml", pack), ("tapline.yaml", entry)];
-            (Some("case"), files.map(|(file, text)| (file.into(), text.into())).into())
+            let mut parts = text.split("\n--- ");
+            let pack = ("packs/case.yaml", parts.next().unwrap());
+            let entry = ("tapline.yaml", "version: 1\npack: case\n");
+            let files = [pack, entry].into_iter().chain(parts.map(|part| part.split_once('\n').unwrap()));
+            (Some("case"), files.map(|(file, text)| (file.to_owned(), text.to_owned())).collect())
         }
     };
     let plan = Plan::compile(&files, name, &options).unwrap_or_else(|problems| panic!("{problems}"));
     let plan = Arc::new(plan);
-    let context = Context { received_at };
+    let context = Context { received_at, stopwatch: None };
     let mut evaluator = Evaluator::new(plan);
     let result = preview(&mut evaluator, event.as_bytes(), &context, true);
     let plain = preview(&mut evaluator, event.as_bytes(), &context, false);
@@ -136,7 +140,9 @@ fn outcome(event: &str, rules: Rules<'_>, options: &str, received_at: Option<i64
     let reason = result.reason.as_ref();
     let code = reason.map(|reason| format!(" {}", reason.code)).unwrap_or_default();
     writeln!(out, "outcome: {}{code}", result.outcome).unwrap();
-    if let (Rules::Named(_), Some(reason)) = (rules, reason) {
+    if let Some(reason) = reason
+        && (matches!(rules, Rules::Named(_)) || reason.code.starts_with("script_"))
+    {
         writeln!(out, "message: {}", reason.message).unwrap();
     }
     for record in bytes(&result.records) {
@@ -144,6 +150,9 @@ fn outcome(event: &str, rules: Rules<'_>, options: &str, received_at: Option<i64
     }
     for warning in result.warnings {
         writeln!(out, "warning: {} {}", warning.code, warning.path).unwrap();
+    }
+    for print in result.trace.into_iter().flat_map(|trace| trace.prints) {
+        writeln!(out, "print: {} {}", print.place, print.text).unwrap();
     }
     out
 }

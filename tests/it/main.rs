@@ -25,6 +25,8 @@ mod reload;
 mod rule_test;
 /// The examples of rules/README.md.
 mod rules_page;
+/// Scripts, what they reach and where they end.
+mod script;
 /// The program as a process: starting, ending, exit codes.
 mod serve;
 /// The stand-in for CleverTap.

@@ -13,7 +13,7 @@ static PLAN: LazyLock<Arc<Plan>> = LazyLock::new(|| {
 });
 
 fn records(evaluator: &mut Evaluator, event: &[u8]) -> (Outcome, Vec<Vec<u8>>) {
-    let evaluation = evaluator.evaluate(event, &Context { received_at: Some(0) });
+    let evaluation = evaluator.evaluate(event, &Context { received_at: Some(0), stopwatch: None });
     let records = evaluation.records().map(|record| record.json.to_vec()).collect();
     (evaluation.outcome, records)
 }

@@ -19,17 +19,32 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("admin", &["admin", "delivery", "journal", "engine", "clock", "settings", "rulebook"]),
     ("web", &["web", "admin", "journal", "engine", "clock", "settings"]),
     ("api", &["api", "admin", "journal", "engine", "clock", "settings"]),
-    ("cli", &["cli", "app", "admin", "engine", "ingest", "rulebook", "settings", "simulator", "telemetry"]),
+    (
+        "cli",
+        &[
+            "cli",
+            "app",
+            "admin",
+            "clock",
+            "engine",
+            "ingest",
+            "rulebook",
+            "settings",
+            "simulator",
+            "telemetry",
+        ],
+    ),
     ("main", &["cli"]),
 ];
 
 /// Where each crate that was given for one purpose may be named.
-const HOMES: [(&str, &[&str]); 9] = [
+const HOMES: [(&str, &[&str]); 10] = [
     ("sled", &["src/journal/sled/"]),
     ("reqwest", &["src/delivery/client.rs"]),
     ("askama", &["src/web/"]),
     ("serde_yaml", &["src/engine/rules/"]),
     ("saphyr_parser", &["src/engine/rules/source.rs"]),
+    ("rhai", &["src/engine/script/"]),
     ("heck", &["src/engine/keys.rs"]),
     ("annotate_snippets", &["src/engine/diagnostic.rs"]),
     ("actix_web", &["src/ingest/", "src/web/", "src/api/", "src/simulator/", "src/app/"]),

@@ -6,6 +6,7 @@
 
 pub mod batch;
 pub mod kind;
+pub mod owned;
 pub mod path;
 pub mod scan;
 pub mod tape;
@@ -13,6 +14,7 @@ pub mod text;
 pub mod time;
 
 pub use kind::{CallKind, KindSet};
+pub use owned::OwnedJson;
 pub use path::Path;
 pub use scan::{ScanError, Scanner};
 pub use tape::{At, Json, Kind};

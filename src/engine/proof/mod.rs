@@ -40,7 +40,7 @@ pub struct DecidingRule {
 
 /// Evaluates a case's event and compares. `evaluator` has the plan of the case's pack and options.
 pub fn prove(case: &Case, evaluator: &mut Evaluator) -> Proof {
-    let context = Context { received_at: case.now };
+    let context = Context { received_at: case.now, stopwatch: None };
     let result = preview(evaluator, case.event.as_bytes(), &context, true);
     let rule = result.trace.as_ref().and_then(deciding_rule);
     Proof { differences: compare(&case.expect, &result), rule, result }

@@ -32,6 +32,15 @@ impl RecordKind {
             Self::Token => "token",
         }
     }
+
+    /// The member that holds a record's data.
+    pub fn data_key(self) -> &'static str {
+        match self {
+            Self::Profile => "profileData",
+            Self::Event => "evtData",
+            Self::Token => "tokenData",
+        }
+    }
 }
 
 /// Whom a record is addressed to: exactly one of the two.

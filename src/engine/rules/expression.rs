@@ -1,7 +1,7 @@
 //! Expressions: how one value of a record is made.
 //!
 //! A path, or a list of alternatives of which the first that yields something counts. An alternative is a path or a
-//! mapping: `from`, `template`, `value`, `object` or `each` with `item`, then `lookup`, then `as`, all under `when`;
+//! mapping: `from`, `template`, `value`, `script`, `object` or `each` with `item`, then `lookup`, then `as`, all under `when`;
 //! `default` stands in where nothing else yields anything.
 //! Nothing, null and empty text yield nothing; `false` and `0` are something.
 
@@ -11,6 +11,7 @@ use super::reader::{Fields, Node};
 use super::{Origin, Scope};
 use crate::engine::diagnostic::{Code, Diagnostics, Place};
 use crate::engine::record::Format;
+use crate::engine::script::{Purpose, Script};
 use std::sync::Arc;
 
 /// How one value is made: the first alternative that yields something.
@@ -48,6 +49,8 @@ pub enum From {
     Object(Box<Data>),
     /// A list of objects, each rewritten.
     Each(Origin, Box<Data>),
+    /// What a script makes.
+    Script(Arc<Script>),
 }
 
 /// Text with places in it.
@@ -175,23 +178,24 @@ fn parse_alternative(
 fn parse_from(fields: &Fields<'_>, scope: &Scope<'_>, problems: &mut Diagnostics) -> Vec<From> {
     let (from, template, value) = (fields.get("from"), fields.get("template"), fields.get("value"));
     let (object, each, item) = (fields.get("object"), fields.get("each"), fields.get("item"));
+    let script = fields.get("script");
     let trim = fields.get("trim").and_then(|node| parse_trim(&node, problems)).unwrap_or(Trim::No);
     let escape =
         fields.get("escape").and_then(|node| node.choice(problems, &[("html", true), ("none", false)]));
-    match (from, template, value, object, each) {
-        (Some(node), None, None, None, None) => {
+    match (from, template, value, object, each, script) {
+        (Some(node), None, None, None, None, None) => {
             Origin::parse_list(&node, scope, problems).into_iter().map(From::Origin).collect()
         }
-        (None, Some(node), None, None, None) => {
+        (None, Some(node), None, None, None, None) => {
             let parts = parse_template(&node, scope, problems);
             let template = parts.map(|parts| Template { parts, trim, escape_html: escape.unwrap_or(false) });
             template.map(|template| From::Template(Box::new(template))).into_iter().collect()
         }
-        (None, None, Some(node), None, None) => parse_constant(&node, problems).into_iter().collect(),
-        (None, None, None, Some(node), None) => {
+        (None, None, Some(node), None, None, None) => parse_constant(&node, problems).into_iter().collect(),
+        (None, None, None, Some(node), None, None) => {
             vec![From::Object(Box::new(Data::parse(&node, false, scope, problems)))]
         }
-        (None, None, None, None, Some(node)) => {
+        (None, None, None, None, Some(node), None) => {
             let origin = Origin::parse(&node, scope, problems);
             let Some(item) = item else {
                 node.problem(problems, Code::R105, "expected `item` beside `each`", None);
@@ -200,8 +204,12 @@ fn parse_from(fields: &Fields<'_>, scope: &Scope<'_>, problems: &mut Diagnostics
             let item = Data::parse(&item, false, &scope.inside_item(), problems);
             origin.map(|origin| From::Each(origin, Box::new(item))).into_iter().collect()
         }
+        (None, None, None, None, None, Some(node)) => {
+            let purpose = Purpose::Value { in_item: scope.in_item };
+            scope.scripts.compile(&node, purpose, problems).map(From::Script).into_iter().collect()
+        }
         _ => {
-            let message = "expected one of `from`, `template`, `value`, `object` or `each`";
+            let message = "expected one of `from`, `template`, `value`, `script`, `object` or `each`";
             fields.node.problem(problems, Code::R105, message, None);
             Vec::new()
         }

@@ -18,6 +18,7 @@ pub mod source;
 
 use crate::engine::diagnostic::{Code, Diagnostics, did_you_mean};
 use crate::engine::event::Path;
+use crate::engine::script::Compiler;
 use option::PackOption;
 use reader::Node;
 use std::cell::{Cell, RefCell};
@@ -34,6 +35,8 @@ pub struct Scope<'a> {
     pub names: &'a RefCell<Vec<Arc<str>>>,
     /// How many [`rest::Rest`]s there are so far.
     pub rests: &'a Cell<u16>,
+    /// Compiles scripts.
+    pub scripts: &'a Compiler<'a>,
     /// Whether `item` means something.
     pub in_item: bool,
     /// Whether what is too long for CleverTap is cut.

@@ -8,7 +8,8 @@ use super::rule::Rule;
 use super::source::Source;
 use super::{Limits, Scope};
 use crate::engine::diagnostic::{Code, Diagnostics};
-use crate::engine::plan::pack_name;
+use crate::engine::plan::{RuleFiles, pack_name};
+use crate::engine::script::Compiler;
 use serde_json::Value;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashSet};
@@ -31,14 +32,18 @@ pub struct Pack {
     pub names: Vec<Arc<str>>,
     /// How many rests there are.
     pub rests: u16,
+    /// How many scripts there are.
+    pub scripts: usize,
 }
 
 impl Pack {
-    /// Reads a pack with option values put over its defaults and local rules put among its own.
+    /// Reads a pack with option values put over its defaults and local rules put among its own; scripts are found among
+    /// `files`.
     pub fn parse(
         source: &Source,
         given: &BTreeMap<String, Value>,
         layer: &Layer<'_>,
+        files: &RuleFiles,
         problems: &mut Diagnostics,
     ) -> Option<Self> {
         let fields = Node::root(source).fields(problems, "a pack with `version`, `pack` and `rules`")?;
@@ -52,7 +57,7 @@ impl Pack {
             .unwrap_or_default();
         let mut values = Vec::with_capacity(value_nodes.len());
         let mut known: Vec<String> = Vec::with_capacity(value_nodes.len());
-        let (names, rests) = (RefCell::default(), Cell::new(0));
+        let (names, rests, scripts) = (RefCell::default(), Cell::new(0), Compiler::new(files));
         for (name, node) in value_nodes.iter().chain(&layer.values) {
             // A value may use those above it, so that none can use itself.
             let limits = Limits::default();
@@ -61,6 +66,7 @@ impl Pack {
                 values: &known,
                 names: &names,
                 rests: &rests,
+                scripts: &scripts,
                 in_item: false,
                 limits,
             };
@@ -68,8 +74,15 @@ impl Pack {
             known.push((*name).to_owned());
         }
         let limits = Limits::default();
-        let scope =
-            Scope { options: &options, values: &known, names: &names, rests: &rests, in_item: false, limits };
+        let scope = Scope {
+            options: &options,
+            values: &known,
+            names: &names,
+            rests: &rests,
+            scripts: &scripts,
+            in_item: false,
+            limits,
+        };
         let list = |node: Option<Node<'_>>, problems: &mut Diagnostics| -> Vec<Rule> {
             let nodes = node.map(|node| node.list(problems, "a list of rules")).unwrap_or_default();
             nodes.iter().filter_map(|node| Rule::parse(node, &scope, problems)).collect()
@@ -80,8 +93,8 @@ impl Pack {
         layer.apply(&mut rules, &mut extras, &scope, problems);
         check_ids(rules.iter().chain(&extras), problems);
         fields.finish(problems);
-        let (names, rests) = (names.into_inner(), rests.get());
-        Some(Self { name: name?, options, values, rules, extras, names, rests })
+        let (names, rests, scripts) = (names.into_inner(), rests.get(), scripts.count());
+        Some(Self { name: name?, options, values, rules, extras, names, rests, scripts })
     }
 }
 

@@ -5,6 +5,7 @@ use crate::engine::diagnostic::{Code, Diagnostics, Place, did_you_mean};
 use serde_yaml::Value;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// A value of a rule file and where it stands.
 #[derive(Debug, Clone)]
@@ -42,6 +43,11 @@ impl<'a> Node<'a> {
     /// Where the member's key stands, or the value when it is no member.
     pub fn key_place(&self) -> Place {
         self.source.key_place(&self.pointer)
+    }
+
+    /// The text of its file.
+    pub fn file_text(&self) -> Arc<str> {
+        self.source.text.clone()
     }
 
     fn child(&self, key: &str, value: &'a Value) -> Self {

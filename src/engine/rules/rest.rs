@@ -57,9 +57,19 @@ pub enum KeyCase {
 }
 
 impl KeyCase {
+    /// Every case, by the name rules use.
+    pub const ALL: [(&'static str, Self); 6] = [
+        ("snake_case", Self::Snake),
+        ("camel_case", Self::Camel),
+        ("kebab_case", Self::Kebab),
+        ("title_case", Self::Title),
+        ("lower_case", Self::Lower),
+        ("preserve", Self::Preserve),
+    ];
+
     /// The name rules use.
     pub fn name(self) -> &'static str {
-        CASES.iter().find(|(_, case)| *case == self).map_or("", |(name, _)| name)
+        Self::ALL.iter().find(|(_, case)| *case == self).map_or("", |(name, _)| name)
     }
 }
 
@@ -101,14 +111,6 @@ impl Pattern {
     }
 }
 
-const CASES: [(&str, KeyCase); 6] = [
-    ("snake_case", KeyCase::Snake),
-    ("camel_case", KeyCase::Camel),
-    ("kebab_case", KeyCase::Kebab),
-    ("title_case", KeyCase::Title),
-    ("lower_case", KeyCase::Lower),
-    ("preserve", KeyCase::Preserve),
-];
 const BLANKS: [(&str, Blank); 2] = [("drop", Blank::Drop), ("keep", Blank::Keep)];
 const NULLS: [(&str, Blank); 3] = [("drop", Blank::Drop), ("keep", Blank::Keep), ("erase", Blank::Erase)];
 const OBJECTS: [(&str, Nested); 4] = [
@@ -170,7 +172,7 @@ impl Rest {
         scope: &Scope<'_>,
         problems: &mut Diagnostics,
     ) -> Self {
-        let keys = fields.get("keys").and_then(|node| node.choice(problems, &CASES));
+        let keys = fields.get("keys").and_then(|node| node.choice(problems, &KeyCase::ALL));
         let objects = fields.get("objects").and_then(|node| node.choice(problems, &OBJECTS));
         let arrays = fields.get("arrays").and_then(|node| node.choice(problems, &ARRAYS));
         let except = fields.get("except").map(|node| node.texts(problems, "a key"));

@@ -5,7 +5,8 @@ use super::condition::Condition;
 use super::reader::{Fields, Node};
 use super::record::RecordTemplate;
 use crate::engine::diagnostic::{Code, Diagnostics, Place};
-use crate::engine::evaluate::Reason;
+use crate::engine::reason::Reason;
+use crate::engine::script::{Purpose, Script};
 use std::sync::Arc;
 
 /// A checked rule.
@@ -19,6 +20,8 @@ pub struct Rule {
     pub when: Condition,
     /// What happens then.
     pub action: Action,
+    /// What changes the records that were made.
+    pub script: Option<Arc<Script>>,
 }
 
 /// What happens when a rule applies.
@@ -93,13 +96,20 @@ impl Rule {
         let filter =
             fields.get("filter").and_then(|node| Some(Action::Filter(parse_reason(&node, problems)?)));
         let fail = fields.get("fail").and_then(|node| Some(Action::Fail(parse_reason(&node, problems)?)));
+        let script_node = fields.get("script");
+        let script =
+            script_node.as_ref().and_then(|node| scope.scripts.compile(node, Purpose::Record, problems));
+        if let (Some(node), None) = (&script_node, &emit) {
+            let message = "expected `script` beside `emit`, whose records it changes";
+            problems.push(Code::R301, Some(node.key_place()), message, None);
+        }
         if named != 1 {
             let message = "expected exactly one of `emit`, `filter` and `fail`";
             problems.push(Code::R301, Some(fields.node.place()), message, None);
         }
         fields.finish(problems);
         let action = emit.or(filter).or(fail)?;
-        Some(Self { id: id?.into(), place: id_node?.place(), when: when?, action })
+        Some(Self { id: id?.into(), place: id_node?.place(), when: when?, action, script })
     }
 }
 
@@ -113,8 +123,7 @@ fn parse_reason(node: &Node<'_>, problems: &mut Diagnostics) -> Option<Reason> {
 
 fn parse_code<'a>(node: &Node<'a>, problems: &mut Diagnostics) -> Option<&'a str> {
     let code = node.text(problems, "a code, as `missing_user_id`")?;
-    let fine =
-        !code.is_empty() && code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    let fine = Reason::is_code(code);
     if !fine {
         let message = format!("expected a code of small letters, digits and `_`, found `{code}`");
         node.problem(problems, Code::R106, message, None);

@@ -17,6 +17,8 @@ pub const MAX_BYTES: usize = 256 * 1024;
 pub struct Source {
     /// Path below the rules directory.
     pub file: Arc<str>,
+    /// Its text.
+    pub text: Arc<str>,
     /// The whole document.
     pub value: Value,
     places: HashMap<String, Place>,
@@ -27,7 +29,8 @@ impl Source {
     /// Reads a file; what is wrong with it goes to `problems`. `None` when nothing in it can be used.
     pub fn parse(file: &str, text: &str, problems: &mut Diagnostics) -> Option<Self> {
         let file: Arc<str> = file.into();
-        problems.add_source(file.clone(), text.into());
+        let shared: Arc<str> = text.into();
+        problems.add_source(file.clone(), shared.clone());
         let whole = Place { file: file.clone(), line: 1, column: 1, start: 0, end: text.len().min(1) };
         if text.len() > MAX_BYTES {
             let message = format!("expected at most 256 KB, found {} KB", text.len() / 1024);
@@ -52,7 +55,7 @@ impl Source {
                 return None;
             }
         };
-        Some(Self { file, value, places: reading.places, whole })
+        Some(Self { file, text: shared, value, places: reading.places, whole })
     }
 
     /// Where the value under a pointer stands; the nearest known place around it otherwise.

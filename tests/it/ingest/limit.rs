@@ -51,7 +51,7 @@ async fn a_batch_may_have_500_kilobytes_on_the_wire() {
     let app = TestApp::start().await;
     let fill = |bytes: usize| {
         let body = batch(2);
-        body.clone() + &" ".repeat(bytes - body.len())
+        format!("{body}{}", " ".repeat(bytes - body.len()))
     };
     assert_eq!(app.post("/v1/batch", fill(500 * 1024)).await.status, 200);
     let refused = app.post("/v1/batch", fill(500 * 1024 + 1)).await;

@@ -1,0 +1,72 @@
+//! Why an event did not become records: a stable code and a sentence.
+//!
+//! Most reasons are a rule's own; the engine has a few of its own, [`OwnReason`].
+
+use serde::Serialize;
+use std::sync::Arc;
+
+/// A stable code and the sentence that goes with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    /// As `missing_user_id`.
+    pub code: Arc<str>,
+    /// What was expected, what was found, what to do.
+    pub message: Arc<str>,
+}
+
+impl Reason {
+    /// Whether text may be a code: small letters, digits and `_`.
+    pub fn is_code(text: &str) -> bool {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+    }
+}
+
+/// The reasons that the engine itself gives. The codes are stable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OwnReason {
+    /// What was handed in is no JSON.
+    InvalidJson,
+    /// The JSON is no object.
+    InvalidEvent,
+    /// A rule gives a `ts` that is no time.
+    InvalidTs,
+    /// No rule applies to the call.
+    NoRule,
+    /// The rule that applies made no record.
+    NoRecord,
+    /// A script went wrong.
+    ScriptFailed,
+    /// A script hit a limit.
+    ScriptLimit,
+}
+
+impl OwnReason {
+    /// Every reason.
+    pub const ALL: [Self; 7] = [
+        Self::InvalidJson,
+        Self::InvalidEvent,
+        Self::InvalidTs,
+        Self::NoRule,
+        Self::NoRecord,
+        Self::ScriptFailed,
+        Self::ScriptLimit,
+    ];
+
+    /// As shown, `no_rule`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidJson => "invalid_json",
+            Self::InvalidEvent => "invalid_event",
+            Self::InvalidTs => "invalid_ts",
+            Self::NoRule => "no_rule",
+            Self::NoRecord => "no_record",
+            Self::ScriptFailed => "script_failed",
+            Self::ScriptLimit => "script_limit",
+        }
+    }
+
+    /// The reason with its sentence.
+    pub fn because(self, message: impl Into<Arc<str>>) -> Reason {
+        Reason { code: self.as_str().into(), message: message.into() }
+    }
+}

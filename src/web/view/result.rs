@@ -22,6 +22,8 @@ pub(in crate::web) struct ResultView {
     /// The upload as a command; empty without records.
     pub(in crate::web) curl: String,
     pub(in crate::web) dropped: Vec<(String, Prose)>,
+    /// What scripts printed, each with its place.
+    pub(in crate::web) prints: Vec<(String, String)>,
     pub(in crate::web) why: WhyView,
     pub(in crate::web) revision: String,
 }
@@ -94,6 +96,7 @@ impl ResultView {
                 .iter()
                 .map(|drop| (drop.path.clone(), Prose::sentence(&drop.reason)))
                 .collect(),
+            prints: trace.prints.iter().map(|print| (print.place.clone(), print.text.clone())).collect(),
             why: WhyView::new(trace, mapped),
             revision: preview.revision.clone(),
         }

@@ -79,7 +79,7 @@ impl Plan {
     /// Runs the plan's scripts; none where it has none.
     pub(super) fn runner(&self) -> Option<Runner> {
         let options = self.pack.options.iter().map(|option| (option.name.as_str(), &option.value));
-        (self.pack.scripts > 0).then(|| Runner::new(options))
+        (self.pack.scripts.scripts > 0).then(|| Runner::new(options, &self.pack.scripts))
     }
 
     /// The reasons that rules give, each with the rule's id and place.

@@ -9,7 +9,7 @@ use super::source::Source;
 use super::{Limits, Scope};
 use crate::engine::diagnostic::{Code, Diagnostics};
 use crate::engine::plan::{RuleFiles, pack_name};
-use crate::engine::script::Compiler;
+use crate::engine::script::{Compiler, Used};
 use serde_json::Value;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashSet};
@@ -32,8 +32,8 @@ pub struct Pack {
     pub names: Vec<Arc<str>>,
     /// How many rests there are.
     pub rests: u16,
-    /// How many scripts there are.
-    pub scripts: usize,
+    /// What its scripts use.
+    pub scripts: Used,
 }
 
 impl Pack {
@@ -93,7 +93,7 @@ impl Pack {
         layer.apply(&mut rules, &mut extras, &scope, problems);
         check_ids(rules.iter().chain(&extras), problems);
         fields.finish(problems);
-        let (names, rests, scripts) = (names.into_inner(), rests.get(), scripts.count());
+        let (names, rests, scripts) = (names.into_inner(), rests.get(), scripts.used());
         Some(Self { name: name?, options, values, rules, extras, names, rests, scripts })
     }
 }

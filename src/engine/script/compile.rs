@@ -9,7 +9,7 @@ use crate::engine::diagnostic::{Code, Diagnostics, did_you_mean};
 use crate::engine::plan::RuleFiles;
 use crate::engine::rules::reader::Node;
 use rhai::{AST, ASTNode, Engine, Expr, LexError, Map, ParseError, ParseErrorType, Position, Scope, Stmt};
-use std::cell::{Cell, OnceCell};
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -59,24 +59,33 @@ impl Purpose {
 pub struct Compiler<'a> {
     files: &'a RuleFiles,
     engine: OnceCell<Engine>,
-    count: Cell<usize>,
+    used: RefCell<Used>,
+}
+
+/// What the scripts of a plan use, all together.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Used {
+    /// How many scripts there are.
+    pub scripts: usize,
+    /// The names that stand behind a dot in them, as `properties`.
+    pub properties: BTreeSet<String>,
 }
 
 impl std::fmt::Debug for Compiler<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Compiler").field("count", &self.count).finish_non_exhaustive()
+        f.debug_struct("Compiler").field("used", &self.used).finish_non_exhaustive()
     }
 }
 
 impl<'a> Compiler<'a> {
     /// A compiler that finds script files among `files`.
     pub fn new(files: &'a RuleFiles) -> Self {
-        Self { files, engine: OnceCell::new(), count: Cell::new(0) }
+        Self { files, engine: OnceCell::new(), used: RefCell::default() }
     }
 
-    /// How many scripts there are so far.
-    pub fn count(&self) -> usize {
-        self.count.get()
+    /// What the scripts compiled so far use.
+    pub fn used(&self) -> Used {
+        self.used.borrow().clone()
     }
 
     /// Reads the value of `script`: text, or `{ file: scripts/NAME.rhai }`.
@@ -111,11 +120,13 @@ impl<'a> Compiler<'a> {
             }
         };
         let before = problems.len();
-        check_calls(engine, &ast, &location, problems);
+        let properties = check_calls(engine, &ast, &location, problems);
         if problems.len() > before {
             return None;
         }
-        self.count.set(self.count.get() + 1);
+        let mut used = self.used.borrow_mut();
+        used.scripts += 1;
+        used.properties.extend(properties);
         Some(Arc::new(Script { ast, location }))
     }
 
@@ -187,8 +198,13 @@ fn lower_first(text: &str) -> String {
 const BUILT_IN: [&str; 8] =
     ["print", "type_of", "Fn", "call", "curry", "is_def_fn", "is_def_var", "is_shared"];
 
-/// Complains of calls that no function answers.
-fn check_calls(engine: &Engine, ast: &AST, location: &Location, problems: &mut Diagnostics) {
+/// Complains of calls that no function answers; gives the names that stand behind a dot.
+fn check_calls(
+    engine: &Engine,
+    ast: &AST,
+    location: &Location,
+    problems: &mut Diagnostics,
+) -> BTreeSet<String> {
     let mut known: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
     for signature in engine.gen_fn_signatures(true) {
         if let Some((name, arguments)) = parse_signature(&signature) {
@@ -199,7 +215,7 @@ fn check_calls(engine: &Engine, ast: &AST, location: &Location, problems: &mut D
         known.entry(function.name.to_owned()).or_default().insert(function.params.len());
     }
     let mut calls: Vec<(String, usize, Position)> = Vec::new();
-    let mut members: BTreeSet<String> = BTreeSet::new();
+    let (mut members, mut properties): (BTreeSet<String>, BTreeSet<String>) = Default::default();
     ast.walk(&mut |path: &[ASTNode<'_>]| {
         match path.last() {
             Some(ASTNode::Expr(Expr::FnCall(call, at)) | ASTNode::Stmt(Stmt::FnCall(call, at)))
@@ -220,7 +236,7 @@ fn check_calls(engine: &Engine, ast: &AST, location: &Location, problems: &mut D
                 }
             }
             Some(ASTNode::Expr(Expr::Property(property, _))) => {
-                members.insert(property.2.to_string());
+                properties.insert(property.2.to_string());
             }
             _ => {}
         }
@@ -228,7 +244,7 @@ fn check_calls(engine: &Engine, ast: &AST, location: &Location, problems: &mut D
     });
     calls.dedup();
     for (name, arguments, at) in calls {
-        if BUILT_IN.contains(&name.as_str()) || members.contains(&name) {
+        if BUILT_IN.contains(&name.as_str()) || members.contains(&name) || properties.contains(&name) {
             continue;
         }
         let place = Some(location.place(at));
@@ -254,6 +270,7 @@ fn check_calls(engine: &Engine, ast: &AST, location: &Location, problems: &mut D
             }
         }
     }
+    properties
 }
 
 fn is_word(name: &str) -> bool {

@@ -136,6 +136,16 @@ fn set_ts(record: &mut RecordHandle, value: Dynamic) -> Result<(), Box<EvalAltRe
     Ok(())
 }
 
+/// Makes a name behind a dot known, as `size` in `record.data.size`; see `node::register_property`.
+pub fn register_property(engine: &mut Engine, name: &str) {
+    let key = ImmutableString::from(name);
+    let same = key.clone();
+    engine.register_get(name, move |data: &mut DataHandle| lock(&data.0).field(&key));
+    engine.register_set(name, move |data: &mut DataHandle, value: Dynamic| {
+        lock(&data.0).put(same.clone(), value)
+    });
+}
+
 /// Makes the record known to an engine.
 pub fn register(engine: &mut Engine) {
     let address = |kind: AddressKind| {
@@ -166,6 +176,8 @@ pub fn register(engine: &mut Engine) {
         })
         .register_set("ts", set_ts)
         .register_get("data", |record: &mut RecordHandle| DataHandle(record.0.clone()))
+        // After `record.data.x = 1` rhai puts the data back where it came from, where it is already.
+        .register_set("data", |_: &mut RecordHandle, _: DataHandle| {})
         .register_fn("drop", |record: &mut RecordHandle| lock(&record.0).dropped = true)
         .register_type_with_name::<DataHandle>("data")
         .register_indexer_get(|data: &mut DataHandle, key: ImmutableString| lock(&data.0).field(&key))

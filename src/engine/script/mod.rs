@@ -17,7 +17,7 @@ mod sandbox;
 mod weight;
 mod written;
 
-pub use compile::{Compiler, Purpose, Script, is_script};
+pub use compile::{Compiler, Purpose, Script, Used, is_script};
 pub use runner::Runner;
 pub use sandbox::Stopwatch;
 

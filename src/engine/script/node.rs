@@ -51,11 +51,11 @@ impl JsonNode {
         String::from_utf8_lossy(&out).into_owned()
     }
 
-    fn member(&mut self, key: &str) -> Dynamic {
+    fn member(&self, key: &str) -> Dynamic {
         self.json().get(self.at, key).map_or(Dynamic::UNIT, |at| dynamic(&self.text, at))
     }
 
-    fn element(&mut self, index: i64) -> Dynamic {
+    fn element(&self, index: i64) -> Dynamic {
         let count = || self.json().elements(self.at).count();
         let index = match index {
             0.. => usize::try_from(index).ok(),
@@ -65,7 +65,7 @@ impl JsonNode {
         found.map_or(Dynamic::UNIT, |at| dynamic(&self.text, at))
     }
 
-    fn len(&mut self) -> i64 {
+    fn len(&self) -> i64 {
         let json = self.json();
         let count = match self.kind() {
             Kind::Array => json.elements(self.at).count(),
@@ -74,15 +74,15 @@ impl JsonNode {
         i64::try_from(count).unwrap_or(i64::MAX)
     }
 
-    fn keys(&mut self) -> Array {
+    fn keys(&self) -> Array {
         self.json().members(self.at).map(|(key, _)| self.json().decoded(key).into_owned().into()).collect()
     }
 
-    fn to_array(&mut self) -> Array {
+    fn to_array(&self) -> Array {
         self.json().elements(self.at).map(|at| dynamic(&self.text, at)).collect()
     }
 
-    fn to_map(&mut self) -> Map {
+    fn to_map(&self) -> Map {
         let json = self.json();
         let members = json.members(self.at);
         members.map(|(key, at)| (json.decoded(key).as_ref().into(), dynamic(&self.text, at))).collect()
@@ -94,7 +94,7 @@ impl IntoIterator for JsonNode {
     type IntoIter = std::vec::IntoIter<Dynamic>;
 
     /// The elements of an array; of an object nothing, because its keys are asked for by name.
-    fn into_iter(mut self) -> Self::IntoIter {
+    fn into_iter(self) -> Self::IntoIter {
         self.to_array().into_iter()
     }
 }
@@ -131,6 +131,14 @@ fn parse_json(text: &str) -> Result<Dynamic, Box<EvalAltResult>> {
         Ok(owned) => Ok(JsonNode::root(Arc::new(owned))),
         Err(_) => Err("`parse_json` expected JSON".into()),
     }
+}
+
+/// Makes a name behind a dot known, as `properties` in `event.properties`. It would be found without; but rhai then asks
+/// for a getter first, and writes an error that nobody reads for each that it does not find.
+pub fn register_property(engine: &mut Engine, name: &str) {
+    let key = name.to_owned();
+    engine.register_get(name, move |node: &mut JsonNode| node.member(&key));
+    engine.register_get(name, |(): &mut ()| ());
 }
 
 /// Makes JSON known to an engine.

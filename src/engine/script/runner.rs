@@ -1,15 +1,16 @@
 //! Running scripts. One runner an evaluator, kept from event to event.
 
-use super::compile::Script;
+use super::compile::{Script, Used};
 use super::draft::{self, RecordHandle};
 use super::error;
-use super::node::JsonNode;
+use super::node::{self, JsonNode};
 use super::sandbox::{self, State, Stopwatch};
 use super::written::Written;
 use crate::engine::evaluate::Outcome;
 use crate::engine::event::{At, Json, OwnedJson};
 use crate::engine::record::RecordKind;
 use rhai::{Dynamic, Engine, EvalAltResult, Position, Scope};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// What a script has in hand beside the event and the options.
@@ -40,14 +41,19 @@ impl std::fmt::Debug for Runner {
 }
 
 impl Runner {
-    /// A runner; `options` are the pack's with the values in force.
-    pub fn new<'a>(options: impl Iterator<Item = (&'a str, &'a serde_json::Value)>) -> Self {
+    /// A runner; `options` are the pack's with the values in force, `used` is what its scripts use.
+    pub fn new<'a>(options: impl Iterator<Item = (&'a str, &'a serde_json::Value)>, used: &Used) -> Self {
         let state = Arc::new(State::default());
+        let mut engine = sandbox::engine(&state);
+        for name in &used.properties {
+            node::register_property(&mut engine, name);
+            draft::register_property(&mut engine, name);
+        }
         let options: serde_json::Map<_, _> =
             options.map(|(name, value)| (name.to_owned(), value.clone())).collect();
         let options = OwnedJson::parse(&serde_json::Value::from(options).to_string()).unwrap_or_default();
         Self {
-            engine: sandbox::engine(&state),
+            engine,
             scope: Scope::new(),
             state,
             options: Arc::new(options),
@@ -93,9 +99,15 @@ impl Runner {
                 self.scope.push("record", RecordHandle(self.state.draft.clone()));
             }
         }
-        let made = self.engine.eval_ast_with_scope::<Dynamic>(&mut self.scope, &script.ast);
+        let (engine, scope) = (&self.engine, &mut self.scope);
+        // rhai is not known to panic; if it does, it costs this event and not the process.
+        let made =
+            catch_unwind(AssertUnwindSafe(|| engine.eval_ast_with_scope::<Dynamic>(scope, &script.ast)));
         self.scope.clear();
-        made.map_err(|error| error::outcome(*error, script))
+        match made {
+            Ok(made) => made.map_err(|error| error::outcome(*error, script)),
+            Err(_) => Err(error::outcome(EvalAltResult::ErrorUnboundThis(Position::NONE), script)),
+        }
     }
 
     /// Runs a script that makes a value.

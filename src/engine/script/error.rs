@@ -5,7 +5,7 @@
 
 use super::compile::Script;
 use super::library::Ended;
-use super::sandbox::{self, OverTime};
+use super::sandbox::{self, Stopped};
 use super::weight;
 use crate::engine::evaluate::Outcome;
 use crate::engine::reason::OwnReason;
@@ -36,9 +36,6 @@ pub fn outcome(error: EvalAltResult, script: &Script) -> Outcome {
 /// The limit that was hit, if it was one.
 fn limit(error: &EvalAltResult) -> Option<String> {
     Some(match error {
-        EvalAltResult::ErrorTooManyOperations(_) => {
-            format!("it took more than {} operations", sandbox::MAX_OPERATIONS)
-        }
         EvalAltResult::ErrorStackOverflow(_) => {
             format!("its functions called one another more than {} deep", sandbox::MAX_CALLS)
         }
@@ -51,8 +48,12 @@ fn limit(error: &EvalAltResult) -> Option<String> {
         EvalAltResult::ErrorTooManyVariables(_) => {
             format!("it had more than {} variables", sandbox::MAX_NAMES)
         }
-        EvalAltResult::ErrorTerminated(token, _) if token.is::<OverTime>() => {
-            format!("it ran for more than {} ms", sandbox::MAX_NANOS / 1_000_000)
+        EvalAltResult::ErrorTerminated(token, _) => match token.clone().try_cast::<Stopped>()? {
+            Stopped::Operations => format!("it took more than {} operations", sandbox::MAX_OPERATIONS),
+            Stopped::Time => format!("it ran for more than {} ms", sandbox::MAX_NANOS / 1_000_000),
+        },
+        EvalAltResult::ErrorTooManyOperations(_) => {
+            format!("it took more than {} operations", sandbox::MAX_OPERATIONS)
         }
         _ => return None,
     })

@@ -46,9 +46,14 @@ pub const FORBIDDEN: [&str; 5] = ["eval", "sleep", "exit", "debug", "this"];
 /// Nanoseconds since some beginning; never goes back. Handed in, because the engine reads no clock.
 pub type Stopwatch = fn() -> u64;
 
-/// Stands in an error for a script that ran too long.
-#[derive(Debug, Clone)]
-pub struct OverTime;
+/// Stands in an error for a script that was stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopped {
+    /// It took too many operations.
+    Operations,
+    /// It ran too long.
+    Time,
+}
 
 /// What a script and its host share while it runs.
 #[derive(Debug, Default)]
@@ -59,6 +64,7 @@ pub struct State {
     prints: Mutex<Vec<String>>,
     stopwatch: Mutex<Option<Stopwatch>>,
     deadline: AtomicU64,
+    operations: AtomicU64,
     looks: AtomicU32,
 }
 
@@ -67,6 +73,7 @@ impl State {
     pub fn start(&self, stopwatch: Option<Stopwatch>, listening: bool) {
         let deadline = stopwatch.map_or(u64::MAX, |now| now().saturating_add(MAX_NANOS));
         self.deadline.store(deadline, Ordering::Relaxed);
+        self.operations.store(0, Ordering::Relaxed);
         *self.stopwatch.lock().unwrap_or_else(PoisonError::into_inner) = stopwatch;
         self.listening.store(listening, Ordering::Relaxed);
     }
@@ -91,12 +98,21 @@ impl State {
         self.looks.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
     }
 
-    fn is_over(&self, operations: u64) -> bool {
+    /// Counts an operation. rhai's own count starts anew in every function that `map` or `sort` calls, so that nested
+    /// ones would run for hours within it.
+    fn count(&self) -> Option<Stopped> {
+        // Only one script runs at a time, so no other can count in between.
+        let operations = self.operations.load(Ordering::Relaxed) + 1;
+        self.operations.store(operations, Ordering::Relaxed);
+        if operations > MAX_OPERATIONS {
+            return Some(Stopped::Operations);
+        }
         if !operations.is_multiple_of(LOOK) {
-            return false;
+            return None;
         }
         let stopwatch = *self.stopwatch.lock().unwrap_or_else(PoisonError::into_inner);
-        stopwatch.is_some_and(|now| now() > self.deadline.load(Ordering::Relaxed))
+        let is_over = stopwatch.is_some_and(|now| now() > self.deadline.load(Ordering::Relaxed));
+        is_over.then_some(Stopped::Time)
     }
 }
 
@@ -133,7 +149,7 @@ pub fn engine(state: &Arc<State>) -> Engine {
     let sink = state.clone();
     engine.on_print(move |text| sink.print(text));
     let watch = state.clone();
-    engine.on_progress(move |operations| watch.is_over(operations).then(|| Dynamic::from(OverTime)));
+    engine.on_progress(move |_| watch.count().map(Dynamic::from));
     weight::watch(&mut engine, state);
     close_gaps(&mut engine);
     node::register(&mut engine);

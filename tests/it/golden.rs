@@ -82,6 +82,7 @@ fn rewrite(text: &str) -> (String, usize) {
         None => text.split_once("\n---\n").map_or(Rules::Default, |(pack, _)| Rules::Own(pack)),
     };
     let (mut out, mut options, mut now, mut cases) = (String::new(), String::new(), None, 0);
+    let mut plans: BTreeMap<String, Arc<Plan>> = BTreeMap::new();
     for line in text.lines() {
         if ["outcome: ", "message: ", "record: ", "warning: ", "print: "]
             .iter()
@@ -98,7 +99,8 @@ fn rewrite(text: &str) -> (String, usize) {
             now = time::parse_iso(given);
         } else if let Some(event) = line.strip_prefix("event: ") {
             cases += 1;
-            out.push_str(&outcome(&complete(event, with), rules, &options, now));
+            let plan = plans.entry(options.clone()).or_insert_with(|| Arc::new(compile(rules, &options)));
+            out.push_str(&outcome(&complete(event, with), rules, plan.clone(), now));
         }
     }
     (out, cases)
@@ -112,7 +114,7 @@ fn complete(event: &str, with: &str) -> String {
     }
 }
 
-fn outcome(event: &str, rules: Rules<'_>, options: &str, received_at: Option<i64>) -> String {
+fn compile(rules: Rules<'_>, options: &str) -> Plan {
     let pairs = options.split_whitespace().filter_map(|pair| pair.split_once('='));
     let options: BTreeMap<_, _> = pairs.map(|(name, value)| (name.to_owned(), value.into())).collect();
     let (name, files) = match rules {
@@ -126,8 +128,10 @@ fn outcome(event: &str, rules: Rules<'_>, options: &str, received_at: Option<i64
             (Some("case"), files.map(|(file, text)| (file.to_owned(), text.to_owned())).collect())
         }
     };
-    let plan = Plan::compile(&files, name, &options).unwrap_or_else(|problems| panic!("{problems}"));
-    let plan = Arc::new(plan);
+    Plan::compile(&files, name, &options).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn outcome(event: &str, rules: Rules<'_>, plan: Arc<Plan>, received_at: Option<i64>) -> String {
     let context = Context { received_at, stopwatch: None };
     let mut evaluator = Evaluator::new(plan);
     let result = preview(&mut evaluator, event.as_bytes(), &context, true);

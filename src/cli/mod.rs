@@ -12,6 +12,7 @@ mod rules;
 mod serve;
 mod simulator;
 mod test;
+mod transform;
 
 pub use rules::RulesArgs;
 
@@ -38,6 +39,7 @@ enum Verb {
     Preview(preview::Args),
     Check(check::Args),
     Test(test::Args),
+    Transform(transform::Args),
     Explain(explain::Args),
     Simulator(simulator::Args),
 }
@@ -80,6 +82,7 @@ pub fn run() -> ExitCode {
         Some(Verb::Preview(args)) => preview::run(&args, &mut out),
         Some(Verb::Check(args)) => check::run(&args, &mut out),
         Some(Verb::Test(args)) => test::run(&args, &mut out),
+        Some(Verb::Transform(args)) => transform::run(&args, &mut out),
         Some(Verb::Explain(args)) => explain::run(&args, &mut out),
         Some(Verb::Simulator(args)) => simulator::run(&args),
     };

@@ -35,5 +35,7 @@ mod simulator;
 mod support;
 /// Walls, homes, sizes, and the truth of READMEs.
 mod tidy;
+/// `tapline transform`.
+mod transform;
 /// The console, as a browser sees it.
 mod web;

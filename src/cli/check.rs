@@ -1,6 +1,7 @@
 //! `tapline check`: every problem in every rule file, in one run.
 
 use super::Failure;
+use crate::rulebook;
 use std::io::{IsTerminal, Write};
 
 /// Check the rule files and show every problem with its place and its fix.
@@ -28,6 +29,21 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
         plan.rule_count(),
         plan.revision()
     )?;
+    let directory = &args.rules.rules;
+    let embedded = rulebook::embedded_packs(directory, &args.rules.load()?);
+    let own: Vec<&str> = plan
+        .packs()
+        .iter()
+        .map(String::as_str)
+        .filter(|pack| !embedded.iter().any(|name| name == pack))
+        .collect();
+    for (names, place) in
+        [(own.join(", "), directory.display().to_string()), (embedded.join(", "), "the program".into())]
+    {
+        if !names.is_empty() {
+            writeln!(out, "from {place}: {names}")?;
+        }
+    }
     Ok(())
 }
 

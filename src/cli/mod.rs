@@ -5,6 +5,8 @@
 
 pub mod check;
 mod explain;
+mod fmt;
+mod init;
 mod limit;
 mod log;
 pub mod preview;
@@ -38,6 +40,8 @@ enum Verb {
     Preview(preview::Args),
     Check(check::Args),
     Test(test::Args),
+    Fmt(fmt::Args),
+    Init(init::Args),
     Explain(explain::Args),
     Simulator(simulator::Args),
 }
@@ -80,6 +84,8 @@ pub fn run() -> ExitCode {
         Some(Verb::Preview(args)) => preview::run(&args, &mut out),
         Some(Verb::Check(args)) => check::run(&args, &mut out),
         Some(Verb::Test(args)) => test::run(&args, &mut out),
+        Some(Verb::Fmt(args)) => fmt::run(&args, &mut out),
+        Some(Verb::Init(args)) => init::run(&args, &mut out),
         Some(Verb::Explain(args)) => explain::run(&args, &mut out),
         Some(Verb::Simulator(args)) => simulator::run(&args),
     };

@@ -130,8 +130,8 @@ fn compile(
     let layer = if same { &entry.layer } else { &nothing };
     let mut packs = Vec::new();
     let mut chosen = None;
-    for (file, text) in files.iter().filter(|(file, _)| file.starts_with("packs/") && !is_script(file)) {
-        let name = pack_name(file).to_owned();
+    for (file, text) in files {
+        let Some(name) = pack_name(file).map(str::to_owned) else { continue };
         let is_live = name == live;
         packs.push(name);
         let Some(source) = Source::parse(file, text, problems) else { continue };
@@ -164,10 +164,10 @@ fn compile(
     Some(Plan { pack, packs, revision, record_names })
 }
 
-/// The name of the pack in a file: that of the file.
-pub(super) fn pack_name(file: &str) -> &str {
-    let name = file.strip_prefix("packs/").unwrap_or(file);
-    name.strip_suffix(".yaml").or(name.strip_suffix(".yml")).unwrap_or(name)
+/// The name of the pack in a file, that of the file; none for a file that holds no pack.
+pub fn pack_name(file: &str) -> Option<&str> {
+    let name = file.strip_prefix("packs/").filter(|name| !is_script(name))?;
+    Some(name.strip_suffix(".yaml").or(name.strip_suffix(".yml")).unwrap_or(name))
 }
 
 #[derive(Default)]

@@ -15,6 +15,8 @@ mod golden;
 mod ingest;
 /// The journal and the small tables.
 mod journal;
+/// One layout for rule files: `tapline fmt`.
+mod layout;
 /// The whole way from HTTP to CleverTap's stand-in.
 mod pipeline;
 /// What holds for every event, however odd.
@@ -31,6 +33,8 @@ mod script;
 mod serve;
 /// The stand-in for CleverTap.
 mod simulator;
+/// A rules directory to start from: `tapline init`.
+mod starter;
 /// What tests stand on.
 mod support;
 /// Walls, homes, sizes, and the truth of READMEs.

@@ -110,8 +110,7 @@ fn check_ids<'r>(rules: impl Iterator<Item = &'r Rule>, problems: &mut Diagnosti
 
 fn parse_name(node: &Node<'_>, source: &Source, problems: &mut Diagnostics) -> Option<Arc<str>> {
     let name = node.text(problems, "the pack's name")?;
-    let file = pack_name(&source.file);
-    if file != name {
+    if let Some(file) = pack_name(&source.file).filter(|file| *file != name) {
         let message = format!("expected the name of the file, `{file}`, found `{name}`");
         node.problem(problems, Code::R106, message, None);
     }

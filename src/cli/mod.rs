@@ -11,6 +11,7 @@ mod limit;
 mod log;
 pub mod preview;
 mod rules;
+mod schema;
 mod serve;
 mod simulator;
 mod test;
@@ -42,6 +43,7 @@ enum Verb {
     Test(test::Args),
     Fmt(fmt::Args),
     Init(init::Args),
+    Schema(schema::Args),
     Explain(explain::Args),
     Simulator(simulator::Args),
 }
@@ -86,6 +88,7 @@ pub fn run() -> ExitCode {
         Some(Verb::Test(args)) => test::run(&args, &mut out),
         Some(Verb::Fmt(args)) => fmt::run(&args, &mut out),
         Some(Verb::Init(args)) => init::run(&args, &mut out),
+        Some(Verb::Schema(args)) => schema::run(&args, &mut out),
         Some(Verb::Explain(args)) => explain::run(&args, &mut out),
         Some(Verb::Simulator(args)) => simulator::run(&args),
     };

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// Which rules.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RulesArgs {
-    /// The rules directory; where it does not exist, the rules inside the binary are used
+    /// The rules directory, over the packs inside the binary
     #[arg(long, value_name = "DIR", default_value = "./rules", env = "TAPLINE_RULES")]
     pub rules: PathBuf,
     /// The live pack, instead of the one that `tapline.yaml` names

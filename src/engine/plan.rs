@@ -11,6 +11,7 @@ use super::rules::layer::Layer;
 use super::rules::pack::{Pack, check_version};
 use super::rules::reader::Node;
 use super::rules::rule::Action;
+use super::rules::shape;
 use super::rules::source::Source;
 use super::script::{Runner, is_script};
 use serde_json::Value;
@@ -180,7 +181,7 @@ struct Entry<'a> {
 
 fn parse_entry<'a>(source: &'a Source, problems: &mut Diagnostics) -> Entry<'a> {
     let mut entry = Entry::default();
-    let Some(fields) = Node::root(source).fields(problems, "`version` and `pack`") else { return entry };
+    let Some(fields) = Node::root(source).fields(problems, &shape::pack::ENTRY) else { return entry };
     check_version(&fields, problems);
     if let Some(node) = fields.require(problems, "pack") {
         entry.place = Some(node.place());

@@ -27,6 +27,8 @@ mod reload;
 mod rule_test;
 /// The examples of rules/README.md.
 mod rules_page;
+/// The schemas of rule files: `tapline schema`.
+mod schema;
 /// Scripts, what they reach and where they end.
 mod script;
 /// The program as a process: starting, ending, exit codes.

@@ -5,6 +5,7 @@
 use super::{Failure, say};
 use crate::engine::Plan;
 use crate::engine::diagnostic::did_you_mean;
+use crate::engine::rules::shape::{self, Draft, Subject};
 use crate::rulebook;
 use std::collections::BTreeMap;
 use std::fs;
@@ -59,7 +60,7 @@ fn write(path: &Path, text: &str) -> std::io::Result<()> {
 }
 
 /// The files with their paths below the directory.
-fn files(pack: &str) -> Result<Vec<(&'static str, String)>, Failure> {
+fn files(pack: &str) -> Result<Vec<(String, String)>, Failure> {
     let plan =
         Plan::compile(&rulebook::embedded_files(), Some(pack), &BTreeMap::new()).map_err(|problems| {
             let packs = rulebook::embedded_files();
@@ -75,11 +76,18 @@ fn files(pack: &str) -> Result<Vec<(&'static str, String)>, Failure> {
             }
         })?;
     let fill = |text: &str| text.replace("PACK", pack).replace("# OPTIONS\n", &options(&plan));
-    Ok(vec![
-        ("tapline.yaml", fill(include_str!("tapline.yaml"))),
-        ("tests/local.yaml", fill(include_str!("local.yaml"))),
-        ("README.md", fill(include_str!("README.md"))),
-    ])
+    let mut files: Vec<(String, String)> = vec![
+        ("tapline.yaml".into(), fill(include_str!("tapline.yaml"))),
+        ("tests/local.yaml".into(), fill(include_str!("local.yaml"))),
+        ("README.md".into(), fill(include_str!("README.md"))),
+    ];
+    // Beside the rules, so that editors need neither a server nor the network.
+    files.extend(
+        Subject::ALL.map(|subject| {
+            (format!("schema/{}.json", subject.name()), shape::render(subject, Draft::Draft07))
+        }),
+    );
+    Ok(files)
 }
 
 /// The pack's options as a commented block, each with what it does and its default.

@@ -65,7 +65,7 @@ impl Coverage {
     }
 
     /// Counts only what stands in files for which `counts` holds.
-    pub fn only(&mut self, counts: impl Fn(&str) -> bool) {
+    pub fn retain(&mut self, counts: impl Fn(&str) -> bool) {
         self.rules.retain(|spot, _| counts(&spot.0.file));
         self.fields.retain(|spot, _| counts(&spot.0.file));
     }

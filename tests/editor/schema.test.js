@@ -23,6 +23,11 @@ const invisible = {
   R202: 'the name of a value of the pack',
   R401: 'two cases share a name: no schema compares values of different elements',
   R403: 'a file that can not be read',
+  R501: 'what is wrong inside a script',
+  R502: 'a script in another file',
+  R503: 'what is wrong inside a script',
+  R504: 'what is wrong inside a script',
+  R505: 'what is wrong inside a script',
 }
 
 for (const [draft, Validator] of drafts) {

@@ -32,9 +32,10 @@ export function good() {
   ]
   for (const path of files(join(root, 'tests/golden/language'))) {
     const { name, text } = file('pack', path)
-    const [pack, entry] = text.split('\n---\n')[0].split('\n--- entry\n')
+    const [pack, ...others] = text.split('\n---\n')[0].split('\n--- ')
     found.push({ name, subject: 'pack', text: pack })
-    if (entry) found.push({ name: `${name} (entry)`, subject: 'entry', text: entry })
+    const entry = others.find((part) => part.startsWith('tapline.yaml\n'))
+    if (entry) found.push({ name: `${name} (entry)`, subject: 'entry', text: entry.replace('tapline.yaml\n', '') })
   }
   const page = readFileSync(join(root, 'rules/README.md'), 'utf8')
   for (const [, kind, text] of page.matchAll(/\n```(yaml rules|yaml tests|yaml)\n(.*?)\n```/gs)) {

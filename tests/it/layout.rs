@@ -31,7 +31,11 @@ fn corpus() -> Vec<(String, String)> {
             Some("yaml") => texts.push((name, text)),
             Some("txt") if name.contains("language") => {
                 let head = text.split("\n---\n").next().unwrap();
-                texts.extend(head.split("\n--- entry\n").map(|part| (name.clone(), format!("{part}\n"))));
+                let mut parts = head.split("\n--- ");
+                texts.extend(parts.next().map(|pack| (name.clone(), format!("{pack}\n"))));
+                let others = parts.filter_map(|part| part.split_once('\n'));
+                let yaml = others.filter(|(file, _)| file.ends_with(".yaml"));
+                texts.extend(yaml.map(|(file, part)| (format!("{name} {file}"), format!("{part}\n"))));
             }
             Some("md") => {
                 let blocks = text.split("\n```").skip(1).step_by(2).filter(|block| block.starts_with("yaml"));

@@ -50,10 +50,13 @@ pub fn lay_out(file: &str, text: &str) -> Result<String, NotLaidOut> {
     }
     let unfaithful = |why: String| NotLaidOut::Unfaithful { file: file.to_owned(), why };
     let laid_out = settle(text, &before, file).map_err(unfaithful)?;
-    if meaning(file, &laid_out)?.values != before.values {
+    let after = meaning(file, &laid_out).map_err(|error| {
+        unfaithful(format!("the result can not be read: {}", first_line(&error.to_string())))
+    })?;
+    if after.values != before.values {
         return Err(unfaithful("a value would become another".into()));
     }
-    if meaning(file, &laid_out)?.comments != before.comments {
+    if after.comments != before.comments {
         return Err(unfaithful("a comment would be lost".into()));
     }
     Ok(laid_out)

@@ -1,7 +1,7 @@
 //! The flags that say which rules are meant, the same for every verb.
 
 use super::Failure;
-use crate::engine::{Plan, RuleFiles};
+use crate::engine::{Diagnostics, Plan, RuleFiles};
 use crate::rulebook;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -34,7 +34,12 @@ impl RulesArgs {
 
     /// Reads and compiles the rules.
     pub fn compile(&self) -> Result<Plan, Failure> {
-        Plan::compile(&self.load()?, self.pack.as_deref(), &self.options()).map_err(Failure::FoundProblems)
+        self.compile_files(&self.load()?).map_err(Failure::FoundProblems)
+    }
+
+    /// Compiles rules that have been read.
+    pub fn compile_files(&self, files: &RuleFiles) -> Result<Plan, Diagnostics> {
+        Plan::compile(files, self.pack.as_deref(), &self.options())
     }
 
     /// Reads the rule files.

@@ -60,7 +60,7 @@ async fn the_options_that_init_shows_can_be_taken_as_they_stand() {
     let (options, tail) = rest.split_once("\n\n").unwrap();
     let options: String =
         options.lines().map(|line| format!("{}\n", line.strip_prefix("# ").unwrap_or(line))).collect();
-    fs::write(&entry, format!("{head}{options}\n{tail}").replace("# disable:", "disable:")).unwrap();
+    fs::write(&entry, format!("{head}{options}\n{tail}")).unwrap();
     let files = rulebook::load_files(&directory).unwrap();
     let plan =
         Plan::compile(&files, None, &Default::default()).unwrap_or_else(|problems| panic!("{problems}"));
@@ -69,6 +69,23 @@ async fn the_options_that_init_shows_can_be_taken_as_they_stand() {
         assert!(options.contains(&format!("  {}: {}\n", option.name, option.value)), "{options}");
         assert!(options.contains(&option.label), "{options}");
     }
+}
+
+#[tokio::test]
+async fn the_rule_that_init_shows_as_a_comment_can_be_taken_as_it_stands() {
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("rules");
+    start(&directory, "segment-cloud").await;
+    let entry = directory.join("tapline.yaml");
+    let text = fs::read_to_string(&entry).unwrap();
+    let at = text.find("  # - id: trial-started").unwrap();
+    let (head, rule) = text.split_at(at);
+    fs::write(&entry, format!("{head}{}", rule.replace("  # ", "  "))).unwrap();
+    let ended = run(&["check"], &directory).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    let ended = run(&["test", "--min-coverage", "100"], &directory).await;
+    assert_eq!(ended.code, Some(1), "a rule without a case is told of");
+    assert!(ended.stdout.contains("not covered: trial-started"), "{}", ended.stdout);
 }
 
 #[tokio::test]

@@ -3,8 +3,8 @@
 //! It holds only what is one's own: the packs stay inside the program, so that they stay as current as the program is.
 
 use super::{Failure, say};
-use crate::engine::Plan;
 use crate::engine::diagnostic::did_you_mean;
+use crate::engine::plan::{self, Plan};
 use crate::engine::rules::shape::{self, Draft, Subject};
 use crate::rulebook;
 use std::collections::BTreeMap;
@@ -61,20 +61,14 @@ fn write(path: &Path, text: &str) -> std::io::Result<()> {
 
 /// The files with their paths below the directory.
 fn files(pack: &str) -> Result<Vec<(String, String)>, Failure> {
-    let plan =
-        Plan::compile(&rulebook::embedded_files(), Some(pack), &BTreeMap::new()).map_err(|problems| {
-            let packs = rulebook::embedded_files();
-            let names: Vec<&str> =
-                packs.keys().filter_map(|file| crate::engine::plan::pack_name(file)).collect();
-            match names.contains(&pack) {
-                true => Failure::FoundProblems(problems),
-                false => {
-                    let help = did_you_mean(pack, names.iter().copied())
-                        .unwrap_or_else(|| format!("there are: {}", names.join(", ")));
-                    Failure::CouldNotRun(format!("there is no pack `{pack}`; {help}"))
-                }
-            }
-        })?;
+    let embedded = rulebook::embedded_files();
+    let packs: Vec<&str> = embedded.keys().filter_map(|file| plan::pack_name(file)).collect();
+    if !packs.contains(&pack) {
+        let help = did_you_mean(pack, packs.iter().copied())
+            .unwrap_or_else(|| format!("there are: {}", packs.join(", ")));
+        return Err(Failure::CouldNotRun(format!("there is no pack `{pack}`; {help}")));
+    }
+    let plan = Plan::compile(&embedded, Some(pack), &BTreeMap::new()).map_err(Failure::FoundProblems)?;
     let fill = |text: &str| text.replace("PACK", pack).replace("# OPTIONS\n", &options(&plan));
     let mut files: Vec<(String, String)> = vec![
         ("tapline.yaml".into(), fill(include_str!("tapline.yaml"))),

@@ -7,6 +7,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::OnceLock;
 use tapline::engine::layout::{NotLaidOut, lay_out};
 use tokio::io::AsyncWriteExt;
 
@@ -258,6 +259,9 @@ impl Written {
     }
 }
 
+/// Texts of the corpus that are quickly laid out.
+static SMALL: OnceLock<Vec<String>> = OnceLock::new();
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -278,7 +282,25 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_it_panic(text in "[-a:{}\\[\\],#&*!|>'\"%@` ?\n\t0]{0,80}") {
+    fn no_text_makes_it_panic(text in "[-a:{}\\[\\],#&*!|>'\"%@` ?\n\r\t0é\\\\]{0,80}") {
+        if let Ok(once) = lay_out("t.yaml", &text) {
+            prop_assert_eq!(lay_out("t.yaml", &once), Ok(once.clone()), "{}", text);
+        }
+    }
+
+    /// A real file that somebody is typing in: a stretch of it is gone, and something else stands there.
+    #[test]
+    fn a_file_that_is_being_typed_in_is_laid_out_faithfully_or_left_alone(
+        (which, at) in (any::<prop::sample::Index>(), any::<prop::sample::Index>()),
+        gone in 0usize..6,
+        typed in "[-a:{}\\[\\],#&*!|>'\"? \n]{0,5}",
+    ) {
+        let texts = SMALL.get_or_init(|| corpus().into_iter().map(|(_, text)| text).filter(|text| text.len() < 2500).collect());
+        let mut text: Vec<char> = which.get(texts).chars().collect();
+        let at = at.index(text.len());
+        let end = (at + gone).min(text.len());
+        text.splice(at..end, typed.chars());
+        let text: String = text.into_iter().collect();
         if let Ok(once) = lay_out("t.yaml", &text) {
             prop_assert_eq!(lay_out("t.yaml", &once), Ok(once.clone()), "{}", text);
         }

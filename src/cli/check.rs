@@ -1,7 +1,10 @@
 //! `tapline check`: every problem in every rule file, in one run.
 
 use super::Failure;
-use std::io::{IsTerminal, Write};
+use crate::engine::{Plan, RuleFiles};
+use crate::rulebook;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
 /// Check the rule files and show every problem with its place and its fix.
 #[derive(Debug, clap::Args)]
@@ -12,13 +15,13 @@ pub struct Args {
 
 /// Runs the verb.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
-    let plan = match args.rules.compile() {
+    let files = args.rules.load()?;
+    let plan = match args.rules.compile_files(&files) {
         Ok(plan) => plan,
-        Err(Failure::FoundProblems(problems)) => {
+        Err(problems) => {
             write!(out, "{}", problems.render(is_colourful()))?;
             return Err(Failure::ShownProblems(problems.len()));
         }
-        Err(other) => return Err(other),
     };
     writeln!(
         out,
@@ -28,6 +31,19 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
         plan.rule_count(),
         plan.revision()
     )?;
+    write_origins(out, &plan, &args.rules.rules, &files)?;
+    Ok(())
+}
+
+/// Which packs are the directory's own, and which are inside the program.
+fn write_origins(out: &mut dyn Write, plan: &Plan, directory: &Path, files: &RuleFiles) -> io::Result<()> {
+    let embedded = rulebook::embedded_packs(directory, files);
+    let own = plan.packs().iter().filter(|pack| !embedded.contains(pack)).cloned().collect::<Vec<_>>();
+    for (packs, place) in [(own, directory.display().to_string()), (embedded, "the program".to_owned())] {
+        if !packs.is_empty() {
+            writeln!(out, "from {place}: {}", packs.join(", "))?;
+        }
+    }
     Ok(())
 }
 

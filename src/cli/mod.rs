@@ -5,10 +5,13 @@
 
 pub mod check;
 mod explain;
+mod fmt;
+mod init;
 mod limit;
 mod log;
 pub mod preview;
 mod rules;
+mod schema;
 mod serve;
 mod simulator;
 mod test;
@@ -40,6 +43,9 @@ enum Verb {
     Check(check::Args),
     Test(test::Args),
     Transform(transform::Args),
+    Fmt(fmt::Args),
+    Init(init::Args),
+    Schema(schema::Args),
     Explain(explain::Args),
     Simulator(simulator::Args),
 }
@@ -83,6 +89,9 @@ pub fn run() -> ExitCode {
         Some(Verb::Check(args)) => check::run(&args, &mut out),
         Some(Verb::Test(args)) => test::run(&args, &mut out),
         Some(Verb::Transform(args)) => transform::run(&args, &mut out),
+        Some(Verb::Fmt(args)) => fmt::run(&args, &mut out),
+        Some(Verb::Init(args)) => init::run(&args, &mut out),
+        Some(Verb::Schema(args)) => schema::run(&args, &mut out),
         Some(Verb::Explain(args)) => explain::run(&args, &mut out),
         Some(Verb::Simulator(args)) => simulator::run(&args),
     };

@@ -15,6 +15,8 @@ mod golden;
 mod ingest;
 /// The journal and the small tables.
 mod journal;
+/// One layout for rule files: `tapline fmt`.
+mod layout;
 /// The whole way from HTTP to CleverTap's stand-in.
 mod pipeline;
 /// What holds for every event, however odd.
@@ -25,12 +27,16 @@ mod reload;
 mod rule_test;
 /// The examples of rules/README.md.
 mod rules_page;
+/// The schemas of rule files: `tapline schema`.
+mod schema;
 /// Scripts, what they reach and where they end.
 mod script;
 /// The program as a process: starting, ending, exit codes.
 mod serve;
 /// The stand-in for CleverTap.
 mod simulator;
+/// A rules directory to start from: `tapline init`.
+mod starter;
 /// What tests stand on.
 mod support;
 /// Walls, homes, sizes, and the truth of READMEs.

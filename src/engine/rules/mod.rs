@@ -14,7 +14,9 @@ pub mod reader;
 pub mod record;
 pub mod rest;
 pub mod rule;
+pub mod shape;
 pub mod source;
+mod value_type;
 
 use crate::engine::diagnostic::{Code, Diagnostics, did_you_mean};
 use crate::engine::event::Path;

@@ -1,10 +1,11 @@
 //! Reading checked values out of a rule file, with every problem noted and none fatal.
+//!
+//! Which keys a mapping may have is not said here but in `shape/`.
 
+use super::shape::Mapping;
 use super::source::{Source, escape};
 use crate::engine::diagnostic::{Code, Diagnostics, Place, did_you_mean};
 use serde_yaml::Value;
-use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A value of a rule file and where it stands.
@@ -149,11 +150,11 @@ impl<'a> Node<'a> {
         members
     }
 
-    /// A mapping whose keys are known; whatever is not asked for is a problem in the end.
-    pub fn fields(&self, problems: &mut Diagnostics, what: &'static str) -> Option<Fields<'a>> {
+    /// A mapping of this shape; every key that the shape does not have is a problem in the end.
+    pub fn fields(&self, problems: &mut Diagnostics, shape: &'static Mapping) -> Option<Fields<'a>> {
         let is_mapping = self.value.is_mapping();
-        let members = self.members(problems, what);
-        is_mapping.then(|| Fields { node: self.clone(), members, asked: RefCell::default() })
+        let members = self.members(problems, shape.what);
+        is_mapping.then(|| Fields { node: self.clone(), members, shape })
     }
 }
 
@@ -163,13 +164,14 @@ pub struct Fields<'a> {
     /// The mapping.
     pub node: Node<'a>,
     members: Vec<(&'a str, Node<'a>)>,
-    asked: RefCell<BTreeSet<&'static str>>,
+    shape: &'static Mapping,
 }
 
 impl<'a> Fields<'a> {
     /// The value of a key, if it is there.
     pub fn get(&self, key: &'static str) -> Option<Node<'a>> {
-        self.asked.borrow_mut().insert(key);
+        #[cfg(test)]
+        ASKED.with_borrow_mut(|asked| asked.insert((self.shape.name, key)));
         self.members.iter().find(|(name, _)| *name == key).map(|(_, node)| node.clone())
     }
 
@@ -183,13 +185,19 @@ impl<'a> Fields<'a> {
         found
     }
 
-    /// Complains of every key that was not asked for.
+    /// The members under keys of one's own choosing, in the order written.
+    pub fn others(&self) -> impl Iterator<Item = &(&'a str, Node<'a>)> {
+        self.members.iter().filter(|(name, _)| !self.shape.knows(name))
+    }
+
+    /// Complains of every key that the shape does not have.
     pub fn finish(self, problems: &mut Diagnostics) {
-        let asked = self.asked.into_inner();
+        let mut known: Vec<&str> = self.shape.keys.iter().map(|key| key.name).collect();
+        known.sort_unstable();
         for (name, node) in &self.members {
-            if !asked.contains(name) {
-                let list = asked.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
-                let help = did_you_mean(name, asked.iter().copied())
+            if !known.contains(name) {
+                let list = known.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+                let help = did_you_mean(name, known.iter().copied())
                     .unwrap_or_else(|| format!("known here: {list}"));
                 problems.push(
                     Code::R103,
@@ -200,4 +208,16 @@ impl<'a> Fields<'a> {
             }
         }
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// The keys that were asked for, each with the name of its mapping.
+    static ASKED: std::cell::RefCell<std::collections::BTreeSet<(&'static str, &'static str)>> = Default::default();
+}
+
+/// The keys that were asked for in this thread, each with the name of its mapping.
+#[cfg(test)]
+pub(super) fn asked() -> std::collections::BTreeSet<(&'static str, &'static str)> {
+    ASKED.with_borrow(Clone::clone)
 }

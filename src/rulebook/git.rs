@@ -87,7 +87,7 @@ pub fn load_ref(reference: &str, rules: &Path) -> Result<RuleFiles, RefError> {
     if git.text(&["cat-file", "-t", &tree])? != "tree" {
         return Err(RefError::NoDirectory { reference: reference.to_owned() });
     }
-    let listing = git.bytes(&["ls-tree", "-r", "-z", &tree])?;
+    let listing = git.bytes(&["ls-tree", "-r", "-z", "--full-tree", &tree])?;
     let mut files = RuleFiles::new();
     for line in listing.split(|byte| *byte == 0) {
         let Some((mode, object, path)) = parse_entry(line) else { continue };

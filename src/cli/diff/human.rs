@@ -133,7 +133,8 @@ pub(super) fn example(example: &Example) -> String {
     }
 }
 
-/// Names come from events: nothing in them may steer a terminal.
+/// Names come from events: nothing in them may steer a terminal, or turn the direction in which a line is read.
 pub(super) fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    let turns = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if c.is_control() || turns(c) { '\u{fffd}' } else { c }).collect()
 }

@@ -104,6 +104,8 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
             out.write_all(b"\n")?;
         }
     }
+    // A reader that is gone wants no verdict either.
+    out.flush()?;
     match report.changed() {
         0 => Ok(()),
         _ if args.allow_changes => Ok(()),

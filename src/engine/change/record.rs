@@ -76,7 +76,7 @@ impl<'p> Finder<'p> {
             if furthest.is_some_and(|furthest| right.index < furthest) {
                 let change =
                     self.change(left, String::new(), Some((left, left.side)), Some((right, right.side)));
-                self.add(Change { kind: ChangeKind::Moved, ..change });
+                self.add(Change { kind: ChangeKind::Moved, before: None, after: None, ..change });
             }
             furthest = furthest.max(Some(right.index));
             let mut differences = Vec::new();

@@ -321,7 +321,7 @@ impl<'a> Evaluation<'a> {
         self.work.records.iter().map(|span| {
             let text = match (&span.address.1, self.call) {
                 (Value::Node(at), Some(call)) => call.json.decoded(*at),
-                (Value::Text(text, _), _) => Cow::Borrowed(&**text),
+                (Value::Text(text, _) | Value::Json(text, _), _) => Cow::Borrowed(&**text),
                 _ => Cow::Borrowed(""),
             };
             let address = match span.address.0 {

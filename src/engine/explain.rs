@@ -5,7 +5,7 @@ use super::event::CallKind;
 use super::event::{At, Kind, Member};
 use super::rules::Origin;
 use super::rules::condition::{Condition, Test};
-use super::rules::rule::{Action, Rule};
+use super::rules::rule::{Action, Requirement, Rule};
 use super::trace::Tracer;
 use super::value::Value;
 use serde::Serialize;
@@ -28,6 +28,9 @@ pub struct RuleTrace {
     pub misses: usize,
     /// Its condition.
     pub condition: ConditionTrace,
+    /// What it requires of the event, where it applied.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub requires: Vec<ConditionTrace>,
 }
 
 /// Whether a rule applied.
@@ -74,7 +77,16 @@ impl RuleTrace {
             Action::Fail(_) => "fail",
         };
         let (id, place) = (rule.id.to_string(), rule.place.to_string());
-        Self { id, place, action, verdict, shadowed_by, misses: condition.misses(), condition }
+        Self {
+            id,
+            place,
+            action,
+            verdict,
+            shadowed_by,
+            misses: condition.misses(),
+            condition,
+            requires: Vec::new(),
+        }
     }
 }
 
@@ -102,6 +114,19 @@ impl<T: Tracer> Run<'_, '_, T> {
             }
         };
         ConditionTrace { text: text.to_owned(), holds, actual: String::new(), place: String::new(), inner }
+    }
+
+    /// Judges what a rule that applied requires.
+    pub(super) fn explain_requirements(&self, rule: &Rule, verdict: Verdict) -> Vec<ConditionTrace> {
+        let required = rule.require.iter().filter(|_| verdict == Verdict::Matched);
+        let judge = |requirement: &Requirement| ConditionTrace {
+            text: format!("required, else it fails with `{}`", requirement.reason.code),
+            holds: self.holds(&requirement.condition),
+            actual: String::new(),
+            place: requirement.place.to_string(),
+            inner: vec![self.explain(&requirement.condition)],
+        };
+        required.map(judge).collect()
     }
 
     fn explain_test(&self, test: &Test) -> (String, String) {

@@ -92,11 +92,13 @@ impl Plan {
 
     /// The reasons that rules give, each with the rule's id and place.
     pub fn reasons(&self) -> impl Iterator<Item = (&str, String, &Reason)> {
-        self.pack.rules.iter().chain(&self.pack.extras).filter_map(|rule| match &rule.action {
-            Action::Filter(reason) | Action::Fail(reason) => {
-                Some((&*rule.id, rule.place.to_string(), reason))
-            }
-            Action::Emit(_) => None,
+        self.pack.rules.iter().chain(&self.pack.extras).flat_map(|rule| {
+            let own = match &rule.action {
+                Action::Filter(reason) | Action::Fail(reason) => Some((&rule.place, reason)),
+                Action::Emit(_) => None,
+            };
+            let required = rule.require.iter().map(|requirement| (&requirement.place, &requirement.reason));
+            own.into_iter().chain(required).map(|(place, reason)| (&*rule.id, place.to_string(), reason))
         })
     }
 

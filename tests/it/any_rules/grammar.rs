@@ -197,6 +197,10 @@ fn condition(scope: Scope) -> Parts {
         let members = asked.into_iter().map(|(path, asked)| (path.as_str().unwrap().to_owned(), asked));
         Value::Object(members.collect())
     });
+    let shape = vec((origin(scope), types()), 0..3).prop_map(|shape| {
+        let members = shape.into_iter().map(|(path, types)| (path.as_str().unwrap().to_owned(), types));
+        Value::Object(members.collect())
+    });
     let lines = (
         of(kind),
         proptest::option::weighted(0.2, predicates()),
@@ -205,6 +209,7 @@ fn condition(scope: Scope) -> Parts {
         proptest::option::weighted(0.2, origins(scope)),
         proptest::option::weighted(0.2, options),
         proptest::option::weighted(0.2, select(&DESTINATIONS[..]).prop_map(Value::from)),
+        proptest::option::weighted(0.2, shape),
     );
     let around = if scope.depth == 0 {
         Just((None, None, None)).boxed()
@@ -214,7 +219,7 @@ fn condition(scope: Scope) -> Parts {
         (proptest::option::weighted(0.2, inner()), proptest::option::weighted(0.2, inner()), one).boxed()
     };
     (lines, around)
-        .prop_map(|((kind, event, asked, present, missing, option, off), (all, any, not))| {
+        .prop_map(|((kind, event, asked, present, missing, option, off, shape), (all, any, not))| {
             object(vec![
                 ("type", kind),
                 ("event", event),
@@ -223,6 +228,7 @@ fn condition(scope: Scope) -> Parts {
                 ("missing", missing),
                 ("option", option),
                 ("integration_off", off),
+                ("shape", shape),
                 ("all", all),
                 ("any", any),
                 ("not", not),
@@ -407,16 +413,48 @@ fn record(scope: Scope) -> Parts {
         .boxed()
 }
 
+/// A code and a message; of what fails also who must act.
+fn reason(fails: bool) -> Parts {
+    let class =
+        if fails { of(select(vec!["event", "rules", "configuration"])).boxed() } else { Just(None).boxed() };
+    class
+        .prop_map(|class| {
+            object(vec![
+                ("code", Some("a_1".into())),
+                ("message", Some("what was wrong".into())),
+                ("class", class.map(Value::from)),
+            ])
+        })
+        .boxed()
+}
+
+fn requirement(scope: Scope) -> Parts {
+    (condition(scope), reason(true))
+        .prop_map(|(condition, reason)| {
+            let mut whole = condition.as_object().unwrap().clone();
+            // Something must be asked for, and what is generated may be empty.
+            whole.entry("present").or_insert_with(|| "userId".into());
+            whole.extend(reason.as_object().unwrap().clone());
+            Value::Object(whole)
+        })
+        .boxed()
+}
+
 fn rule_that_emits(scope: Scope) -> Parts {
-    (proptest::option::weighted(0.5, condition(scope)), vec(record(scope), 0..3))
-        .prop_map(|(when, emit)| object(vec![("when", when), ("emit", Some(Value::from(emit)))]))
+    let require = proptest::option::weighted(0.2, vec(requirement(scope), 0..3).prop_map(Value::from));
+    (proptest::option::weighted(0.5, condition(scope)), require, vec(record(scope), 0..3))
+        .prop_map(|(when, require, emit)| {
+            object(vec![("when", when), ("require", require), ("emit", Some(Value::from(emit)))])
+        })
         .boxed()
 }
 
 fn rule(scope: Scope) -> Parts {
-    let reason = json!({ "code": "a_1", "message": "what was wrong" });
-    let ends = (condition(scope), select(vec!["filter", "fail"]));
-    let ends =
-        ends.prop_map(move |(when, end)| object(vec![("when", Some(when)), (end, Some(reason.clone()))]));
+    let end = prop_oneof![
+        reason(false).prop_map(|reason| ("filter", reason)),
+        reason(true).prop_map(|reason| ("fail", reason)),
+    ];
+    let ends = (condition(scope), end);
+    let ends = ends.prop_map(|(when, (end, reason))| object(vec![("when", Some(when)), (end, Some(reason))]));
     prop_oneof![1 => ends, 3 => rule_that_emits(scope)].boxed()
 }

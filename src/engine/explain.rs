@@ -188,3 +188,29 @@ impl<T: Tracer> Run<'_, '_, T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Context, Evaluator, Plan, RuleFiles, preview};
+    use std::sync::Arc;
+
+    #[test]
+    fn a_trace_shows_what_the_rule_that_applied_requires_and_what_was_found() {
+        let rules = "version: 1\npack: p\nrules:\n  - id: order\n    when: { type: track }\n    require:\n      \
+                     - { shape: { properties.total: number }, code: odd, message: m }\n    emit: []\n  \
+                     - id: other\n    require: [{ present: userId, code: none, message: m }]\n    emit: []\n";
+        let files: RuleFiles = [("packs/p.yaml".to_owned(), rules.to_owned())].into();
+        let plan = Plan::compile(&files, Some("p"), &Default::default()).unwrap();
+        let event = br#"{"type":"track","properties":{"total":"5"}}"#;
+        let preview = preview(&mut Evaluator::new(Arc::new(plan)), event, &Context::default(), true);
+        assert_eq!(preview.reason.map(|reason| reason.code.to_string()).as_deref(), Some("odd"));
+        let trace = preview.trace.unwrap();
+        let [order, other] = &trace.rules[..] else { panic!("{trace:?}") };
+        assert!(other.requires.is_empty(), "it did not come to that");
+        let [required] = &order.requires[..] else { panic!("{order:?}") };
+        assert_eq!((required.text.as_str(), required.holds), ("required, else it fails with `odd`", false));
+        assert_eq!(required.place, "packs/p.yaml:7:9");
+        let found = required.inner.iter().map(|test| (test.text.as_str(), test.actual.as_str()));
+        assert_eq!(found.collect::<Vec<_>>(), [("`properties.total` is of type `number`", "text \"5\"")]);
+    }
+}

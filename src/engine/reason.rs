@@ -35,6 +35,13 @@ impl Class {
         [("event", Self::Event), ("rules", Self::Rules), ("configuration", Self::Configuration)];
 }
 
+impl Class {
+    /// As shown, `event`.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.iter().find(|(_, class)| *class == self).map_or("", |(name, _)| name)
+    }
+}
+
 impl Reason {
     /// A reason that does not say who must act.
     pub fn new(code: impl Into<Arc<str>>, message: impl Into<Arc<str>>) -> Self {
@@ -94,5 +101,21 @@ impl OwnReason {
     /// The reason with its sentence.
     pub fn because(self, message: impl Into<Arc<str>>) -> Reason {
         Reason::new(self.as_str(), message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_must_act_is_shown_where_it_is_known_and_by_the_name_that_rules_use() {
+        let reason = Reason::new("a", "m");
+        assert_eq!(serde_json::to_string(&reason).unwrap(), r#"{"code":"a","message":"m"}"#);
+        for (name, class) in Class::ALL {
+            let json = serde_json::to_string(&Reason { class: Some(class), ..reason.clone() }).unwrap();
+            assert_eq!(json, format!(r#"{{"code":"a","message":"m","class":"{name}"}}"#));
+            assert_eq!(class.as_str(), name);
+        }
     }
 }

@@ -185,6 +185,12 @@ async fn what_can_not_be_read_ends_with_2_and_says_what_is_missing() {
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{arguments:?}");
         assert!(ended.stderr.contains(words), "{arguments:?}: {}", ended.stderr);
     }
+    std::os::unix::fs::symlink("segment-cloud.yaml", at.join("rules/packs/link.yaml")).unwrap();
+    git(at, &["add", "rules/packs/link.yaml"]);
+    git(at, &["commit", "--quiet", "--message", "link"]);
+    let ended = diff(at, &["HEAD", "--events", "events.ndjson"]).await;
+    assert_eq!(ended.code, Some(2), "{}", ended.stdout);
+    assert!(ended.stderr.contains("`packs/link.yaml` in `HEAD` is a link"), "{}", ended.stderr);
     let outside = tempfile::tempdir().unwrap();
     write(outside.path(), "events.ndjson", EVENT);
     let ended = diff(outside.path(), &["--events", "events.ndjson"]).await;
@@ -231,7 +237,7 @@ async fn a_stopped_servers_events_and_revisions_are_compared_and_a_running_ones_
     let arguments = [revision.as_str(), "--data", "data", "--format", "json"];
     let ended = diff(at, &arguments).await;
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
-    for words in ["is in use by another process", "--events", "a copy of the directory"] {
+    for words in ["is in use by another process", "--events", "once it is stopped"] {
         assert!(ended.stderr.contains(words), "{}", ended.stderr);
     }
 

@@ -70,7 +70,7 @@ fn could_not_run(error: DataError) -> Failure {
     let advice = match error {
         DataError::Absent { .. } => "; name events with --events, or the server's directory with --data",
         DataError::InUse(_) => {
-            "; while the server runs, name events with --events, or compare in a copy of the directory"
+            "; while a server runs, name events with --events; what it has kept can be read once it is stopped"
         }
         DataError::Journal(_) | DataError::Runtime(_) => "",
     };

@@ -117,7 +117,7 @@ impl Comparer {
         };
         finder.records();
         if category == Category::ReasonChanged {
-            finder.message();
+            finder.reasons();
         }
         let changes = finder.finish();
         if category == Category::Changed && changes.list.is_empty() {
@@ -181,11 +181,25 @@ mod tests {
             (fail, filter, Some(Category::NoLongerFailed)),
         ] {
             let report = report(before, after, Policy::default());
+            assert_eq!(report.counts.of(Category::Changed), report.counts.changed);
             let found: Vec<_> = report.groups.iter().map(|group| (group.category, group.count)).collect();
             assert_eq!(found, category.map(|category| (category, 5)).into_iter().collect::<Vec<_>>());
             assert_eq!(report.counts.unchanged, if category.is_none() { 5 } else { 0 });
             assert_eq!(report.changed(), 5 - report.counts.unchanged);
         }
+    }
+
+    #[test]
+    fn a_reason_with_the_same_code_changes_with_its_words_and_who_must_act() {
+        let fail = |rest: &str| format!("  - {{ id: f, fail: {{ code: a, {rest} }} }}\n");
+        let report = report(&fail("message: m"), &fail("message: other, class: event"), Policy::default());
+        let [group] = &report.groups[..] else { panic!("{report:?}") };
+        let changes = group
+            .changes
+            .iter()
+            .map(|change| (change.path.as_str(), change.before.as_deref(), change.after.as_deref()));
+        let expected = [("message", Some("text(1)"), Some("text(5)")), ("class", None, Some("event"))];
+        assert_eq!(changes.collect::<Vec<_>>(), expected);
     }
 
     #[test]

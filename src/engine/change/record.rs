@@ -8,6 +8,7 @@ use super::shown::{cut, shown};
 use crate::engine::difference::{Comparison, Side, member, walk};
 use crate::engine::event::{Json, Kind, Scanner};
 use crate::engine::preview::Preview;
+use crate::engine::reason::Reason;
 use crate::engine::trace::Trace;
 
 /// How many differences of one event are listed.
@@ -94,10 +95,10 @@ impl<'p> Finder<'p> {
         }
     }
 
-    /// Compares the words of the reason, where its code is the same.
-    pub(super) fn message(&mut self) {
+    /// Compares what the reasons say beside their codes, where these are the same.
+    pub(super) fn reasons(&mut self) {
         let (Some(before), Some(after)) = (&self.before.reason, &self.after.reason) else { return };
-        if before.code != after.code || before.message == after.message {
+        if before.code != after.code {
             return;
         }
         let text = |message: &str| {
@@ -105,17 +106,25 @@ impl<'p> Finder<'p> {
             let mut scanner = Scanner::default();
             scanner.scan(&json).ok().map(|json| shown(self.policy, Side::whole(json)))
         };
-        let change = Change {
-            record: "reason".to_owned(),
-            name: None,
-            path: "message".to_owned(),
-            kind: ChangeKind::Changed,
-            rule_before: None,
-            rule_after: None,
-            before: text(&before.message),
-            after: text(&after.message),
-        };
-        self.add(change);
+        let message = (text(&before.message), text(&after.message));
+        let class = |reason: &Reason| reason.class.map(|class| class.as_str().to_owned());
+        let class = (class(before), class(after));
+        let parts =
+            [("message", before.message != after.message, message), ("class", class.0 != class.1, class)];
+        for (path, differs, (before, after)) in parts {
+            if differs {
+                self.add(Change {
+                    record: "reason".to_owned(),
+                    name: None,
+                    path: path.to_owned(),
+                    kind: ChangeKind::Changed,
+                    rule_before: None,
+                    rule_after: None,
+                    before,
+                    after,
+                });
+            }
+        }
     }
 
     pub(super) fn finish(mut self) -> Changes {

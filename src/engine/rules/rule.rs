@@ -172,7 +172,8 @@ fn parse_failure(node: &Node<'_>, problems: &mut Diagnostics) -> Option<Reason> 
 fn parse_words(fields: &Fields<'_>, may_have_class: bool, problems: &mut Diagnostics) -> Option<Reason> {
     let code = fields.require(problems, "code").and_then(|node| parse_code(&node, problems));
     let message = fields.require(problems, "message").and_then(|node| node.text(problems, "a sentence"));
-    let class = fields.get("class").filter(|_| may_have_class);
+    // Not asked for where there can be none, so that it counts as unknown there.
+    let class = if may_have_class { fields.get("class") } else { None };
     let class = class.and_then(|node| node.choice(problems, &Class::ALL));
     Some(Reason { class, ..Reason::new(code?, message?.trim()) })
 }

@@ -89,6 +89,26 @@ const TARGETS: [&str; 14] = [
     "x.y",
 ];
 
+/// Scripts that make a value; one goes wrong for some events. Those that never end have tests of their own.
+const SCRIPTS: [&str; 6] = [
+    "event.properties.a",
+    "options.most + 1",
+    "as_number(event.properties.list)",
+    "#{ a: event.traits, b: [1, (), event.event] }",
+    "print(event.type); event.properties.deep.deep ?? \"none\"",
+    "if type_of(event.properties.a) == \"bool\" { throw \"odd\" } else { 7 }",
+];
+
+/// Scripts that change a record.
+const CHANGES: [&str; 6] = [
+    "record.data.b = event.properties; record.data.remove(\"a\");",
+    "if event.properties.a == () { record.drop(); }",
+    "if record.type == \"event\" { record.name = record.name + \"!\"; record.ts = (); }",
+    "if event.userId == () { fail(\"a_2\", \"nobody\") }",
+    "if event.type == \"page\" { filter(\"a_3\", \"a page\") }",
+    "record.data[\"plan name\"] = record.data.keys();",
+];
+
 const DESTINATIONS: [&str; 2] = ["CleverTap", "CleverTap (Actions)"];
 
 /// The text of a pack called `any`, as YAML in blocks or as JSON, which is YAML too.
@@ -281,13 +301,19 @@ fn constant() -> Parts {
 fn alternative(scope: Scope) -> Parts {
     let source =
         |key: &'static str, value: Parts| value.prop_map(move |value| object(vec![(key, Some(value))]));
-    let mut starts =
-        vec![source("from", origins(scope)).boxed(), source("value", constant()).boxed(), template(scope)];
+    // A script that goes wrong fails the whole event, so there must not be one everywhere.
+    let script = source("script", select(&SCRIPTS[..]).prop_map(Value::from).boxed()).boxed();
+    let mut starts = vec![
+        (5, source("from", origins(scope)).boxed()),
+        (5, source("value", constant()).boxed()),
+        (5, template(scope)),
+        (1, script),
+    ];
     if scope.depth > 0 {
-        starts.push(source("object", data(scope.deeper())).boxed());
+        starts.push((5, source("object", data(scope.deeper())).boxed()));
         let item = data(Scope { in_item: true, ..scope.deeper() });
         let each = (origin(scope), item).prop_map(|(each, item)| json!({ "each": each, "item": item }));
-        starts.push(each.boxed());
+        starts.push((5, each.boxed()));
     }
     let formats: Vec<&str> = Format::ALL.iter().map(|(name, _)| *name).collect();
     let formats = prop_oneof![
@@ -301,7 +327,7 @@ fn alternative(scope: Scope) -> Parts {
         proptest::option::weighted(0.3, constant()),
         when,
     );
-    (proptest::strategy::Union::new(starts), rest)
+    (proptest::strategy::Union::new_weighted(starts), rest)
         .prop_map(|(start, (lookup, formats, default, when))| {
             let mut whole =
                 object(vec![("lookup", lookup), ("as", formats), ("default", default), ("when", when)]);
@@ -384,13 +410,17 @@ fn data(scope: Scope) -> Parts {
 }
 
 fn record(scope: Scope) -> Parts {
-    let address = (select(vec!["identity", "objectId"]), origin(scope))
+    // Mostly what can be an id and a name, so that most records come about.
+    let id =
+        prop_oneof![3 => select(vec!["userId", "anonymousId"]).prop_map(Value::from), 1 => origin(scope)];
+    let name = prop_oneof![3 => Just(json!({ "from": "event", "default": "E" })), 1 => expression(scope)];
+    let address = (select(vec!["identity", "objectId"]), id)
         .prop_map(|(kind, origin)| object(vec![(kind, Some(origin))]));
     let most = prop_oneof![(0_u64..5).prop_map(Value::from), Just(json!({ "option": "most" }))];
     let parts = (
         select(vec!["profile", "event", "token"]),
         vec(address, 1..4).prop_map(Value::from),
-        expression(scope),
+        name,
         proptest::option::weighted(0.2, expression(scope)),
         of(data(scope)),
         proptest::option::weighted(0.2, most),
@@ -442,9 +472,11 @@ fn requirement(scope: Scope) -> Parts {
 
 fn rule_that_emits(scope: Scope) -> Parts {
     let require = proptest::option::weighted(0.2, vec(requirement(scope), 0..3).prop_map(Value::from));
-    (proptest::option::weighted(0.5, condition(scope)), require, vec(record(scope), 0..3))
-        .prop_map(|(when, require, emit)| {
-            object(vec![("when", when), ("require", require), ("emit", Some(Value::from(emit)))])
+    let script = proptest::option::weighted(0.1, select(&CHANGES[..]).prop_map(Value::from));
+    (proptest::option::weighted(0.5, condition(scope)), require, vec(record(scope), 0..4), script)
+        .prop_map(|(when, require, emit, script)| {
+            let emit = Some(Value::from(emit));
+            object(vec![("when", when), ("require", require), ("emit", emit), ("script", script)])
         })
         .boxed()
 }

@@ -4,10 +4,14 @@ mod grammar;
 mod hostile;
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tapline::engine::event::{At, Kind, Scanner};
-use tapline::engine::record::RecordKind;
+use tapline::engine::record::{Format, RecordKind};
+use tapline::engine::rules::operator::Operator;
+use tapline::engine::rules::rest::KeyCase;
 use tapline::engine::{Context, Evaluator, Outcome, Plan, Preview, RuleFiles, preview};
 
 const CONTEXT: Context = Context { received_at: Some(1_767_225_610_000), stopwatch: None };
@@ -88,9 +92,53 @@ proptest! {
             let (alone, among_others) = (made(&mut fresh, event), made(&mut reused, event));
             prop_assert_eq!(alone, among_others, "what came before matters: {}", event);
             check_records(&mut reused, event)?;
-            let traced = preview(&mut reused, event.as_bytes(), &CONTEXT, true);
-            let plain = preview(&mut reused, event.as_bytes(), &CONTEXT, false);
-            prop_assert_eq!(shown(&traced), shown(&plain), "a trace changes what it shows: {}", event);
         }
     }
+
+    #[test]
+    fn a_trace_changes_nothing_and_places_every_rule_and_field_in_the_file(
+        pack in grammar::pack(),
+        event in hostile::event(),
+    ) {
+        let mut evaluator = Evaluator::new(compile(&pack)?);
+        let traced = preview(&mut evaluator, event.as_bytes(), &CONTEXT, true);
+        let plain = preview(&mut evaluator, event.as_bytes(), &CONTEXT, false);
+        prop_assert_eq!(shown(&traced), shown(&plain), "a trace changes what it shows: {}", event);
+        let trace = traced.trace.unwrap_or_default();
+        let rules = trace.rules.iter().map(|rule| &rule.place);
+        let fields = trace.records.iter().flat_map(|record| &record.fields).map(|field| &field.place);
+        let lost = rules.chain(fields).find(|place| !place.starts_with("packs/any.yaml:"));
+        prop_assert_eq!(lost, None);
+        if traced.outcome == "mapped" {
+            prop_assert_eq!(trace.records.len(), traced.records.len());
+        }
+    }
+}
+
+/// What is generated must be worth its name: nothing of the language is left out, and every end comes about.
+#[test]
+fn the_grammar_says_all_that_the_language_can() {
+    let mut runner = TestRunner::deterministic();
+    let (mut packs, mut ends) = (String::new(), BTreeMap::<&str, usize>::new());
+    let (any_pack, any_event) = (grammar::pack(), hostile::event());
+    for _ in 0..400 {
+        let pack = any_pack.new_tree(&mut runner).unwrap().current();
+        let mut evaluator = Evaluator::new(compile(&pack).unwrap());
+        for _ in 0..3 {
+            let event = any_event.new_tree(&mut runner).unwrap().current();
+            *ends.entry(preview(&mut evaluator, event.as_bytes(), &CONTEXT, false).outcome).or_default() += 1;
+        }
+        packs.push_str(&pack);
+    }
+    let lines = "type event where shape present missing option integration_off all any not from template value script \
+                 object each item lookup as default when rest keys objects arrays except keep keep_keys nulls empty \
+                 expand_dots spread replaces profile event token address name data ts limits max_fields require class \
+                 emit filter fail extras values options";
+    let operators = Operator::ALL.map(|spec| spec.name);
+    let (formats, cases) = (Format::ALL.map(|(name, _)| name), KeyCase::ALL.map(|(name, _)| name));
+    let words = lines.split_whitespace().chain(operators).chain(formats).chain(cases);
+    let absent: Vec<&str> = words.filter(|word| !packs.contains(word)).collect();
+    assert!(absent.is_empty(), "never generated: {absent:?}");
+    let rare: Vec<_> = ["mapped", "filtered", "failed"].into_iter().filter(|end| ends[end] < 50).collect();
+    assert!(rare.is_empty(), "{ends:?}");
 }

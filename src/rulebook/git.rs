@@ -2,7 +2,7 @@
 //!
 //! Deliberately nothing but reading: no checkout, no index, no network. What the working tree holds does not matter.
 
-use super::{DEEPEST, is_rule_file};
+use super::{DEEPEST, add_embedded_packs, is_rule_file};
 use crate::engine::RuleFiles;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -69,7 +69,7 @@ fn within(path: Option<&str>) -> String {
     }
 }
 
-/// The rule files at `reference`: `main`, `HEAD~1`, `v1.2`, where the rules directory is where `rules` is now; or
+/// The rule files at `reference`, and beside them the embedded packs, as for a directory: `main`, `HEAD~1`, `v1.2`, where the rules directory is where `rules` is now; or
 /// `v1.2:old/rules`, with the directory at that time, from the top of the repository.
 pub fn load_ref(reference: &str, rules: &Path) -> Result<RuleFiles, RefError> {
     let git = Git::at(reference, rules);
@@ -102,6 +102,7 @@ pub fn load_ref(reference: &str, rules: &Path) -> Result<RuleFiles, RefError> {
         let text = String::from_utf8(git.bytes(&["cat-file", "blob", object])?);
         files.insert(path.to_owned(), text.map_err(|_| problem("is not UTF-8"))?);
     }
+    add_embedded_packs(&mut files);
     Ok(files)
 }
 

@@ -33,11 +33,16 @@ pub fn load_files(directory: &Path) -> std::io::Result<RuleFiles> {
     }
     let mut files = RuleFiles::new();
     read_directory(directory, "", &mut files)?;
+    add_embedded_packs(&mut files);
+    Ok(files)
+}
+
+/// Adds the embedded packs that files have none of their own for.
+fn add_embedded_packs(files: &mut RuleFiles) {
     let own: HashSet<String> =
         files.keys().filter_map(|file| plan::pack_name(file)).map(str::to_owned).collect();
     let embedded = embedded_files().into_iter();
     files.extend(embedded.filter(|(file, _)| plan::pack_name(file).is_some_and(|pack| !own.contains(pack))));
-    Ok(files)
 }
 
 /// Names of the packs in use that are the binary's own, because the directory has none of that name.

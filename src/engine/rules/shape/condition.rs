@@ -22,11 +22,7 @@ pub(super) const LINES: [Key; 11] = [
         OneOrMany(&Word(|| CallKind::ALL.map(CallKind::as_str).to_vec())),
         "The call is of one of these types.",
     ),
-    Key::may(
-        "event",
-        ASKED,
-        "What is asked of the event's name: a value, a list of values, or operators.",
-    ),
+    Key::may("event", ASKED, "What is asked of the event's name: a value, a list of values, or operators."),
     Key::may(
         "where",
         Members(&ASKED),

@@ -35,7 +35,12 @@ pub static LOCAL_RULE: Mapping = Mapping {
         FAIL,
     ],
     others: None,
-    together: &[ONE_ACTION, SCRIPT_WITH_EMIT, REQUIRE_WITH_EMIT, Together::AtMostOne(&["before", "after", "replaces"])],
+    together: &[
+        ONE_ACTION,
+        SCRIPT_WITH_EMIT,
+        REQUIRE_WITH_EMIT,
+        Together::AtMostOne(&["before", "after", "replaces"]),
+    ],
 };
 
 const RULE_IS: &str = "a rule with `id`, `when` and `emit`, `filter` or `fail`";

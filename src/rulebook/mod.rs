@@ -224,8 +224,8 @@ impl Origin {
         let on_disk = self.directory.is_dir();
         let files =
             self.files().map_err(|error| Problem::Unreadable { directory: self.directory.clone(), error })?;
-        let plan =
-            Plan::compile(&files, settings.pack.as_deref(), &settings.options).map_err(Problem::Invalid)?;
+        let plan = Plan::compile_live(&files, settings.pack.as_deref(), &settings.options)
+            .map_err(Problem::Invalid)?;
         self.from_disk.fetch_or(on_disk, Ordering::SeqCst);
         Ok(plan)
     }

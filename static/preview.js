@@ -69,6 +69,8 @@ field.addEventListener("input", () => {
   timer = setTimeout(ask, DEBOUNCE);
 });
 
+form.querySelector("select")?.addEventListener("change", () => ask());
+
 field.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();

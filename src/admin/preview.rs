@@ -4,7 +4,8 @@ use super::Admin;
 use crate::clock::{self, Millis};
 use crate::engine::event::batch;
 use crate::engine::{Context, Diagnostics, Evaluator, Plan, Preview, RuleFiles, preview};
-use crate::rulebook;
+use crate::rulebook::{self, LiveRules};
+use crate::settings::Settings;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,6 +28,28 @@ impl Candidate {
     fn is_empty(&self) -> bool {
         self.pack.is_none() && self.options.is_empty() && self.files.is_empty()
     }
+
+    fn compile(self, rules: &LiveRules, settings: &Settings) -> Result<Arc<Plan>, Refusal> {
+        let mut files = rulebook::load_files(rules.directory()).map_err(Refusal::Unreadable)?;
+        files.extend(self.files);
+        // Options of one pack mean nothing to another.
+        let same_pack = self.pack.as_deref().is_none_or(|pack| pack == rules.plan().pack());
+        let mut options = if same_pack { settings.options.clone() } else { BTreeMap::new() };
+        options.extend(self.options);
+        let pack = self.pack.or_else(|| settings.pack.clone());
+        Plan::compile(&files, pack.as_deref(), &options).map(Arc::new).map_err(Refusal::BadRules)
+    }
+}
+
+/// Why candidate rules can not be tried.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    /// The rules directory could not be read.
+    #[error("the rules can not be read: {0}")]
+    Unreadable(std::io::Error),
+    /// The candidate rules hold errors.
+    #[error("{0}")]
+    BadRules(Diagnostics),
 }
 
 /// One event and what would become of it.
@@ -50,18 +73,37 @@ pub enum PreviewOutcome {
 }
 
 impl Admin {
+    /// The packs there are, also those that can only be previewed, and the one in force.
+    pub fn packs(&self) -> (Vec<String>, String) {
+        let plan = self.ground.rules.plan();
+        (plan.packs().to_vec(), plan.pack().to_owned())
+    }
+
     /// Previews one event with the live rules, on the calling thread; an event takes microseconds.
     pub fn preview_one(&self, event: &str, received_at: Option<Millis>, trace: bool) -> Preview {
         let context = Context { received_at: received_at.map(|at| at.0), stopwatch: Some(clock::stopwatch) };
         preview(&mut Evaluator::new(self.ground.rules.plan()), event.as_bytes(), &context, trace)
     }
 
-    /// Previews every event of a pasted text with the live rules, the first `traced` of them with their traces. The error
-    /// says what was expected.
-    pub async fn preview_text(&self, text: String, traced: usize) -> Result<Vec<Sample>, String> {
-        let plan = self.ground.rules.plan();
+    /// Previews every event of a pasted text with the rules in force, or with another pack of them, the first `traced` of
+    /// the events with their traces. The error says what was expected.
+    pub async fn preview_text(
+        &self,
+        text: String,
+        pack: Option<String>,
+        traced: usize,
+    ) -> Result<Vec<Sample>, String> {
+        let rules = self.ground.rules.clone();
+        let settings = self.ground.settings.load();
         let work = move || {
             let events = split(&text)?;
+            let plan = match pack {
+                None => rules.plan(),
+                Some(_) => {
+                    let candidate = Candidate { pack, ..Candidate::default() };
+                    candidate.compile(&rules, &settings.0).map_err(|refusal| refusal.to_string())?
+                }
+            };
             let mut evaluator = Evaluator::new(plan);
             let context = Context::default();
             let sample = |(index, event): (usize, &str)| Sample {
@@ -84,23 +126,13 @@ impl Admin {
         let rules = self.ground.rules.clone();
         let settings = self.ground.settings.load();
         let work = move || {
-            let plan = if candidate.is_empty() {
-                rules.plan()
-            } else {
-                let mut files = match rulebook::load_files(rules.directory()) {
-                    Ok(files) => files,
-                    Err(error) => return PreviewOutcome::Unreadable(error.to_string()),
-                };
-                files.extend(candidate.files);
-                // Options of one pack mean nothing to another.
-                let same_pack = candidate.pack.as_deref().is_none_or(|pack| pack == rules.plan().pack());
-                let mut options = if same_pack { settings.0.options.clone() } else { BTreeMap::new() };
-                options.extend(candidate.options);
-                let pack = candidate.pack.or_else(|| settings.0.pack.clone());
-                match Plan::compile(&files, pack.as_deref(), &options) {
-                    Ok(plan) => Arc::new(plan),
-                    Err(diagnostics) => return PreviewOutcome::BadRules(diagnostics),
-                }
+            let plan = match candidate.is_empty() {
+                true => rules.plan(),
+                false => match candidate.compile(&rules, &settings.0) {
+                    Ok(plan) => plan,
+                    Err(Refusal::Unreadable(error)) => return PreviewOutcome::Unreadable(error.to_string()),
+                    Err(Refusal::BadRules(diagnostics)) => return PreviewOutcome::BadRules(diagnostics),
+                },
             };
             let mut evaluator = Evaluator::new(plan);
             let context = Context::default();

@@ -16,7 +16,7 @@ pub struct Args {
 /// Runs the verb.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
     let files = args.rules.load()?;
-    let plan = match args.rules.compile_files(&files) {
+    let plan = match args.rules.compile_live(&files) {
         Ok(plan) => plan,
         Err(problems) => {
             write!(out, "{}", problems.render(is_colourful()))?;
@@ -25,9 +25,10 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
     };
     writeln!(
         out,
-        "fine: {} packs, `{}` is live with {} rules, revision {}",
+        "fine: {} packs, `{}` is {} with {} rules, revision {}",
         plan.packs().len(),
         plan.pack(),
+        if plan.is_preview_only(plan.pack()) { "for preview only" } else { "live" },
         plan.rule_count(),
         plan.revision()
     )?;

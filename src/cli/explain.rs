@@ -54,7 +54,9 @@ fn of_rules(rules: &super::RulesArgs) -> Result<Vec<Explanation>, Failure> {
         |(file, text): (&String, &String)| proof::parse(file, text, &read, &mut Diagnostics::default());
     let cases: Vec<_> = tests.iter().flat_map(parse).collect();
     let explain = |(rule, place, reason): (&str, String, &crate::engine::Reason)| {
-        let case = cases.iter().find(|case| case.expect.reason.as_deref() == Some(&*reason.code));
+        // A case without a pack is about the live one.
+        let mut own = cases.iter().filter(|case| case.pack.as_deref().is_none_or(|pack| pack == plan.pack()));
+        let case = own.find(|case| case.expect.reason.as_deref() == Some(&*reason.code));
         Explanation {
             code: reason.code.to_string(),
             kind: format!("reason, given by the rule {rule} of the pack {} ({place})", plan.pack()),

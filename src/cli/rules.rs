@@ -32,14 +32,17 @@ impl RulesArgs {
         self.options.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect()
     }
 
-    /// Reads and compiles the rules.
+    /// Reads and compiles the rules, to see what they make of events.
     pub fn compile(&self) -> Result<Plan, Failure> {
-        self.compile_files(&self.load()?).map_err(Failure::FoundProblems)
+        let compile = |files| Plan::compile(files, self.pack.as_deref(), &self.options());
+        compile(&self.load()?).map_err(Failure::FoundProblems)
     }
 
-    /// Compiles rules that have been read.
-    pub fn compile_files(&self, files: &RuleFiles) -> Result<Plan, Diagnostics> {
-        Plan::compile(files, self.pack.as_deref(), &self.options())
+    /// Compiles rules that have been read, as those that are to be live. A pack that is named by a flag is judged as
+    /// preview judges it, because one that makes SDK calls is for preview only.
+    pub fn compile_live(&self, files: &RuleFiles) -> Result<Plan, Diagnostics> {
+        let compile = if self.pack.is_some() { Plan::compile } else { Plan::compile_live };
+        compile(files, self.pack.as_deref(), &self.options())
     }
 
     /// Reads the rule files.

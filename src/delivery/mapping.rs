@@ -87,7 +87,7 @@ impl Mapping for LiveMapping {
         let own = |record: crate::engine::evaluate::RecordRef<'_>| MappedRecord {
             json: Bytes::copy_from_slice(record.json),
             token: match (record.kind, &record.address) {
-                (RecordKind::Token, Address::ObjectId(object_id)) => {
+                (RecordKind::Token, Some(Address::ObjectId(object_id))) => {
                     Some(TokenKey::of(object_id, record.json))
                 }
                 _ => None,

@@ -40,6 +40,8 @@ pub enum Code {
     R202,
     /// A rule without anything to do, or with two things.
     R301,
+    /// The live pack makes SDK calls.
+    R310,
     /// Two cases of a file share a name.
     R401,
     /// A case without an event, or with two.
@@ -62,7 +64,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in order.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::R101,
         Self::R102,
         Self::R103,
@@ -77,6 +79,7 @@ impl Code {
         Self::R201,
         Self::R202,
         Self::R301,
+        Self::R310,
         Self::R401,
         Self::R402,
         Self::R403,
@@ -105,6 +108,7 @@ impl Code {
             Self::R201 => "R201",
             Self::R202 => "R202",
             Self::R301 => "R301",
+            Self::R310 => "R310",
             Self::R401 => "R401",
             Self::R402 => "R402",
             Self::R403 => "R403",

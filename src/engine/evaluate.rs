@@ -66,7 +66,8 @@ pub(super) struct Work {
 #[derive(Debug, Clone)]
 pub(super) struct Span {
     pub(super) kind: RecordKind,
-    pub(super) address: (AddressKind, Value),
+    /// None of calls.
+    pub(super) address: Option<(AddressKind, Value)>,
     pub(super) start: usize,
     pub(super) end: usize,
 }
@@ -333,15 +334,17 @@ impl<'a> Evaluation<'a> {
     /// The records, in the order they are to be uploaded.
     pub fn records(&self) -> impl ExactSizeIterator<Item = RecordRef<'_>> {
         self.work.records.iter().map(|span| {
-            let text = match (&span.address.1, self.call) {
-                (Value::Node(at), Some(call)) => call.json.decoded(*at),
-                (Value::Text(text, _) | Value::Json(text, _), _) => Cow::Borrowed(&**text),
-                _ => Cow::Borrowed(""),
-            };
-            let address = match span.address.0 {
-                AddressKind::Identity => Address::Identity(text),
-                AddressKind::ObjectId => Address::ObjectId(text),
-            };
+            let address = span.address.as_ref().map(|(kind, value)| {
+                let text = match (value, self.call) {
+                    (Value::Node(at), Some(call)) => call.json.decoded(*at),
+                    (Value::Text(text, _) | Value::Json(text, _), _) => Cow::Borrowed(&**text),
+                    _ => Cow::Borrowed(""),
+                };
+                match kind {
+                    AddressKind::Identity => Address::Identity(text),
+                    AddressKind::ObjectId => Address::ObjectId(text),
+                }
+            });
             let json = self.work.out.get(span.start..span.end).unwrap_or_default();
             RecordRef { kind: span.kind, address, json }
         })
@@ -367,10 +370,10 @@ impl<'a> Evaluation<'a> {
 /// One record, as bytes of the evaluator's buffer.
 #[derive(Debug, Clone)]
 pub struct RecordRef<'a> {
-    /// Profile, event or token.
+    /// Profile, event or token, or a call.
     pub kind: RecordKind,
-    /// Whom it is addressed to.
-    pub address: Address<'a>,
+    /// Whom it is addressed to; none of calls.
+    pub address: Option<Address<'a>>,
     /// The record as JSON, ready to stand in an upload's `d`.
     pub json: &'a [u8],
 }

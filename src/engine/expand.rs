@@ -163,7 +163,7 @@ impl<T: Tracer> Run<'_, '_, T> {
         let Some(scope) = self.scopes.get_mut(self.depth.wrapping_sub(1)) else { return };
         let Some(field) = scope.find(name) else { return };
         scope.remove(name, self.out);
-        if T::ON && self.depth == 1 {
+        if self.is_traced(&Value::Missing) {
             self.tracer.removed(field.start, field.end - field.start);
         }
     }

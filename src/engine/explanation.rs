@@ -134,6 +134,11 @@ fn of_problem(code: Code) -> [&'static str; 3] {
             "Leave exactly one of `emit`, `filter` and `fail`, and at most one of `before`, `after` and `replaces`; \
              `require` and `script` stand beside `emit` only.",
         ],
+        Code::R310 => [
+            "The pack that is to be live makes calls to CleverTap's SDK on a device. There is no device here, so nothing of it can be sent; such packs show what Segment's device mode does.",
+            "pack: segment-device-web   # in tapline.yaml",
+            "Let another pack be live, in `tapline.yaml`, with `--pack` or in the settings; preview the device pack with `tapline preview --pack`.",
+        ],
         Code::R401 => [
             "Two cases of one test file have the same name, so that a report could mean either.",
             "- name: seen\n- name: seen",

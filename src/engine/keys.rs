@@ -46,6 +46,10 @@ pub enum Take {
     CopyKeepingKey,
     /// It is copied untouched.
     Keep,
+    /// It is copied as the rest says; text that is an ISO date becomes its moment in UTC.
+    CopyMoment,
+    /// It is copied as the rest says, unless the value with this key has been written.
+    CopyUnless(NameId),
 }
 
 /// The remembered decisions.
@@ -136,14 +140,19 @@ impl Keys {
     #[cold]
     fn decide(&mut self, rest: &Rest, kind: RecordKind, raw: &str, hash: u64) -> u32 {
         let nested = raw.contains(JOINT);
+        let moved = rest.moved.iter().find(|(key, _)| !nested && key == raw);
         let take = match nested {
             false if rest.except.iter().any(|key| key == raw) => Take::Skip,
             false if rest.keep_keys.iter().any(|pattern| pattern.matches(raw)) => Take::CopyKeepingKey,
             false if rest.keep.iter().any(|pattern| pattern.matches(raw)) => Take::Keep,
-            _ => Take::Copy,
+            _ => match moved {
+                Some((_, target)) => Take::CopyUnless(*target),
+                None if rest.moments => Take::CopyMoment,
+                None => Take::Copy,
+            },
         };
         let (key, kept) = match take {
-            Take::Copy => case_path(raw, rest.keys),
+            Take::Copy | Take::CopyMoment | Take::CopyUnless(_) => case_path(raw, rest.keys),
             _ => (raw.replace(JOINT, "_"), false),
         };
         let cut = match rest.limits {

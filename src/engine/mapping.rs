@@ -35,6 +35,9 @@ impl<T: Tracer> Run<'_, '_, T> {
         if template.when.as_ref().is_some_and(|when| !self.holds(when)) {
             return;
         }
+        if let Some(call) = &template.call {
+            return self.sdk_call(call, rule);
+        }
         let address = template.address.iter().find_map(|(kind, origin)| {
             let value = self.origin(origin);
             self.is_id(&value).then_some((*kind, value))
@@ -69,6 +72,7 @@ impl<T: Tracer> Run<'_, '_, T> {
                 self.data(&template.data, template.kind, template.max_fields);
                 self.is_whole_token(&template.data)
             }
+            RecordKind::Call => false,
         };
         self.push(b"}");
         if !complete {
@@ -87,6 +91,7 @@ impl<T: Tracer> Run<'_, '_, T> {
             }
             return;
         }
+        let address = Some(address);
         self.records.push(Span { kind: template.kind, address, start, end: self.out.len() });
     }
 
@@ -228,37 +233,8 @@ impl<T: Tracer> Run<'_, '_, T> {
         let (start, at) = (self.out.len(), value.at());
         self.push(&field.rendered);
         let value_start = self.out.len();
-        let cut = match (&value, &alternative.from) {
-            (Value::Node(at), _) => match self.call.json.kind(*at) {
-                Kind::Object | Kind::Array => {
-                    write::push_compact(self.out, self.call.json, *at);
-                    false
-                }
-                _ => write::push_scalar(self.out, self.call.json, *at, field.most),
-            },
-            (Value::Text(text, _), _) => write::push_text(self.out, text, field.most),
-            (Value::Json(json, _), _) => {
-                self.out.extend_from_slice(json.as_bytes());
-                false
-            }
-            (Value::Object, From::Object(data)) => {
-                if self.data(data, kind, usize::MAX) == 0 {
-                    self.out.truncate(start);
-                    return;
-                }
-                false
-            }
-            (Value::Items(at), From::Each(_, item)) => {
-                if !self.items(*at, item, field.name) {
-                    self.out.truncate(start);
-                    return;
-                }
-                false
-            }
-            (Value::Items(_) | Value::Object | Value::Missing, _) => {
-                self.out.truncate(start);
-                return;
-            }
+        let Some(cut) = self.write_value(&value, &alternative.from, field, kind) else {
+            return self.out.truncate(start);
         };
         self.out.push(b',');
         if cut {
@@ -276,15 +252,51 @@ impl<T: Tracer> Run<'_, '_, T> {
         if let Some(scope) = self.scope() {
             scope.add(field.name, span);
         }
-        if T::ON && self.depth == 1 {
+        if self.is_traced(&value) {
             let value = self.out.get(value_start..self.out.len() - 1).unwrap_or_default();
             let origin = FieldOrigin::Named { field, alternative, at };
             self.tracer.field(&self.call, origin, value, start);
         }
     }
 
+    /// Writes a value and says whether it was cut; nothing where there is nothing to write.
+    #[inline]
+    pub(super) fn write_value(
+        &mut self,
+        value: &Value,
+        from: &From,
+        field: &Field,
+        kind: RecordKind,
+    ) -> Option<bool> {
+        match (value, from) {
+            (Value::Node(at), _) => match self.call.json.kind(*at) {
+                Kind::Object | Kind::Array => write::push_compact(self.out, self.call.json, *at),
+                _ => return Some(write::push_scalar(self.out, self.call.json, *at, field.most)),
+            },
+            (Value::Text(text, _), _) => return Some(write::push_text(self.out, text, field.most)),
+            (Value::Json(json, _), _) => self.out.extend_from_slice(json.as_bytes()),
+            (Value::Object, From::Object(data)) => {
+                let empty = self.data(data, kind, usize::MAX) == 0;
+                // What a call passes stays, also when nothing is in it.
+                if empty && kind != RecordKind::Call {
+                    return None;
+                }
+            }
+            (Value::Items(at), From::Each(_, item, most)) => {
+                let empty = !self.items(*at, item, field.name, *most);
+                match kind {
+                    RecordKind::Call if empty => self.push(b"[]"),
+                    _ if empty => return None,
+                    _ => {}
+                }
+            }
+            (Value::Items(_) | Value::Object | Value::Missing, _) => return None,
+        }
+        Some(false)
+    }
+
     /// Writes a list of rewritten objects; says whether there is anything in it.
-    fn items(&mut self, at: At, data: &Data, target: NameId) -> bool {
+    fn items(&mut self, at: At, data: &Data, target: NameId, most: usize) -> bool {
         if self.call.json.kind(at) != Kind::Array {
             self.note(Note { code: WarningCode::ItemDropped, at, target: Some(target) });
             return false;
@@ -299,7 +311,7 @@ impl<T: Tracer> Run<'_, '_, T> {
                 }
                 continue;
             }
-            if count == limit::ITEMS {
+            if count == most {
                 self.note(Note { code: WarningCode::ItemLimit, at: item, target: Some(target) });
                 continue;
             }
@@ -340,6 +352,7 @@ impl<T: Tracer> Run<'_, '_, T> {
         let (take, note, name) = (decided.take, decided.note, decided.name);
         let left_out = match take {
             Take::Skip => Some("mapped by name, or excluded"),
+            Take::CopyUnless(target) if self.is_written(target) => Some("mapped by name, or excluded"),
             _ if !json.is_blank(value) => None,
             _ if json.kind(value) == Kind::Null => (copying.rest.nulls != Blank::Keep).then_some("null"),
             _ => (copying.rest.empty == Blank::Drop).then_some("empty text"),
@@ -358,6 +371,7 @@ impl<T: Tracer> Run<'_, '_, T> {
             (Take::Keep, _) => Nested::Keep,
             (_, Kind::Object) => copying.rest.objects,
             (_, Kind::Array) => copying.rest.arrays,
+            (Take::CopyMoment, _) => return self.place_moment(key, value, plan, note, copying, most),
             _ => {
                 return self.place(key, value, plan, note, copying, |out, json, at| {
                     write::push_scalar(out, json, at, most)
@@ -439,7 +453,7 @@ impl<T: Tracer> Run<'_, '_, T> {
         if cut {
             self.notes.push(Note { code: WarningCode::ValueCut, at: value, target: None });
         }
-        if T::ON && self.depth == 1 {
+        if self.is_traced(&Value::Node(value)) {
             let text = self.out.get(span.value..span.end - 1).unwrap_or_default();
             let rendered = self.out.get(span.start..span.value - 1).unwrap_or_default();
             let origin = FieldOrigin::Copied { rest: copying.rest, rendered, at: value };
@@ -474,7 +488,7 @@ impl<T: Tracer> Run<'_, '_, T> {
         if let Some(scope) = self.scopes.get_mut(self.depth.wrapping_sub(1)) {
             scope.remove(name, self.out);
         }
-        if T::ON && self.depth == 1 {
+        if self.is_traced(&Value::Missing) {
             self.tracer.removed(first.start, removed);
         }
         let (start, value, end) = (second.start - removed, second.value - removed, second.end - removed);

@@ -3,6 +3,7 @@
 //! No IO, no clock, no threads: whatever the engine needs is handed in, so the same plan and the same event always give
 //! the same bytes. Compiles alone with `--no-default-features`.
 
+mod call;
 pub mod change;
 pub mod diagnostic;
 pub mod difference;

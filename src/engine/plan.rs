@@ -34,7 +34,8 @@ pub struct Plan {
     packs: Vec<String>,
     hash: ContentHash,
     revision: String,
-    record_names: [NameId; 3],
+    preview_only: Vec<String>,
+    record_names: [NameId; 4],
 }
 
 impl Plan {
@@ -47,6 +48,33 @@ impl Plan {
     ) -> Result<Self, Diagnostics> {
         let mut problems = Diagnostics::default();
         let plan = compile(files, pack, options, &mut problems);
+        problems.sort();
+        match plan {
+            Some(plan) if problems.is_empty() => Ok(plan),
+            _ => Err(problems),
+        }
+    }
+
+    /// As [`Plan::compile`], for events that are to be sent. A pack that makes SDK calls is refused: there is no device
+    /// here to make them.
+    pub fn compile_live(
+        files: &RuleFiles,
+        pack: Option<&str>,
+        options: &BTreeMap<String, Value>,
+    ) -> Result<Self, Diagnostics> {
+        let mut problems = Diagnostics::default();
+        let plan = compile(files, pack, options, &mut problems);
+        if let Some(plan) = &plan
+            && let Some(place) = plan.pack.first_call()
+        {
+            let message = format!(
+                "expected records that can be sent, found an SDK call in the live pack `{}`",
+                plan.pack()
+            );
+            let help = "device mode is for `tapline preview --pack`, `tapline test` and the preview page; \
+                        let another pack be live";
+            problems.push(Code::R310, Some(place.clone()), message, Some(help.into()));
+        }
         problems.sort();
         match plan {
             Some(plan) if problems.is_empty() => Ok(plan),
@@ -79,6 +107,11 @@ impl Plan {
         &self.packs
     }
 
+    /// Whether a pack makes SDK calls, so that it can be previewed and not be live.
+    pub fn is_preview_only(&self, pack: &str) -> bool {
+        self.preview_only.iter().any(|name| name == pack)
+    }
+
     /// How many rules the live pack has.
     pub fn rule_count(&self) -> usize {
         self.pack.rules.len() + self.pack.extras.len()
@@ -104,11 +137,12 @@ impl Plan {
 
     /// The number under which a kind of record is named in warnings.
     pub(super) fn kind_name(&self, kind: RecordKind) -> Option<NameId> {
-        let [profile, event, token] = self.record_names;
+        let [profile, event, token, call] = self.record_names;
         Some(match kind {
             RecordKind::Profile => profile,
             RecordKind::Event => event,
             RecordKind::Token => token,
+            RecordKind::Call => call,
         })
     }
 
@@ -138,18 +172,21 @@ fn compile(
     given.extend(options.iter().map(|(name, value)| (name.clone(), value.clone())));
     let (none, nothing) = (BTreeMap::new(), Layer::default());
     let layer = if same { &entry.layer } else { &nothing };
-    let mut packs = Vec::new();
+    let (mut packs, mut preview_only) = (Vec::new(), Vec::new());
     let mut chosen = None;
     for (file, text) in files {
         let Some(name) = pack_name(file).map(str::to_owned) else { continue };
         let is_live = name == live;
-        packs.push(name);
+        packs.push(name.clone());
         let Some(source) = Source::parse(file, text, problems) else { continue };
         // The options given and the local rules are the live pack's; the others are read as they are.
         let pack = match is_live {
             true => Pack::parse(&source, &given, layer, files, problems),
             false => Pack::parse(&source, &none, &nothing, files, problems),
         };
+        if pack.as_ref().is_some_and(|pack| pack.first_call().is_some()) {
+            preview_only.push(name);
+        }
         if is_live {
             chosen = pack;
         }
@@ -162,7 +199,8 @@ fn compile(
         problems.push(Code::R110, place, format!("there is no pack `{live}`"), Some(help));
     }
     let mut pack = chosen?;
-    let record_names = [RecordKind::Profile, RecordKind::Event, RecordKind::Token].map(|kind| {
+    let record_names = [RecordKind::Profile, RecordKind::Event, RecordKind::Token, RecordKind::Call];
+    let record_names = record_names.map(|kind| {
         let key: Arc<str> = kind.as_str().into();
         let at = pack.names.iter().position(|name| *name == key).unwrap_or_else(|| {
             pack.names.push(key);
@@ -171,7 +209,7 @@ fn compile(
         NameId(at as u32)
     });
     let hash = hash(files, &live, &pack.options);
-    Some(Plan { pack, packs, hash, revision: hash.short(), record_names })
+    Some(Plan { pack, packs, hash, revision: hash.short(), preview_only, record_names })
 }
 
 /// The name of the pack in a file, that of the file; none for a file that holds no pack.

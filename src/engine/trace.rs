@@ -42,11 +42,11 @@ pub struct Print {
 /// Where one record came from.
 #[derive(Debug, Clone, Serialize)]
 pub struct RecordTrace {
-    /// Profile, event or token.
+    /// Profile, event or token, or a call.
     pub kind: RecordKind,
     /// The rule that made it.
     pub rule: String,
-    /// The fields of its data, in order.
+    /// The fields of its data, in order; of a call the values in its arguments.
     pub fields: Vec<FieldTrace>,
 }
 
@@ -111,6 +111,8 @@ pub trait Tracer {
     fn open_record(&mut self, kind: RecordKind, rule: &Rule, index: usize);
     /// The record that began is not made after all.
     fn drop_record(&mut self);
+    /// The kind of the record that is being written, if one is.
+    fn record(&self) -> Option<RecordKind>;
     /// A field was written, from `start` in the buffer on.
     fn field(&mut self, call: &Call<'_>, origin: FieldOrigin<'_>, value: &[u8], start: usize);
     /// A field was taken out again, and what follows it moved up.
@@ -132,6 +134,9 @@ impl Tracer for NoTrace {
     fn rules(&mut self, _: Vec<RuleTrace>) {}
     fn open_record(&mut self, _: RecordKind, _: &Rule, _: usize) {}
     fn drop_record(&mut self) {}
+    fn record(&self) -> Option<RecordKind> {
+        None
+    }
     fn field(&mut self, _: &Call<'_>, _: FieldOrigin<'_>, _: &[u8], _: usize) {}
     fn removed(&mut self, _: usize, _: usize) {}
     fn dropped(&mut self, _: &Call<'_>, _: At, _: &str) {}
@@ -152,6 +157,10 @@ impl Tracer for Trace {
 
     fn drop_record(&mut self) {
         self.records.pop();
+    }
+
+    fn record(&self) -> Option<RecordKind> {
+        self.records.last().map(|record| record.kind)
     }
 
     fn field(&mut self, call: &Call<'_>, origin: FieldOrigin<'_>, value: &[u8], start: usize) {
@@ -232,7 +241,7 @@ fn from_text(call: &Call<'_>, from: &From, at: At) -> String {
             paths.map(|origin| origin.as_str()).collect::<Vec<_>>().join(", ")
         }
         From::Text(_) | From::Constant(_) | From::Object(_) | From::Script(_) => String::new(),
-        From::Origin(_) | From::Each(..) => call.json.path_of(at),
+        From::Origin(_) | From::Kept(_) | From::Each(..) => call.json.path_of(at),
     }
 }
 

@@ -3,7 +3,10 @@
 use super::evaluate::Run;
 use super::event::{At, Json, Kind, Scanner};
 use super::record::{Format, format};
-use super::rules::expression::{Alternative, Expression, From, Miss, Part, Step, Table, Template, Trim};
+use super::rules::expression::{
+    Alternative, Expression, From, Kept, Miss, Part, Step, Table, Template, Trim,
+};
+use super::rules::rest::Blank;
 use super::rules::{NameId, Origin};
 use super::trace::Tracer;
 use super::warning::{Note, WarningCode};
@@ -74,7 +77,7 @@ impl<T: Tracer> Run<'_, '_, T> {
             from => self.start(from),
         };
         for step in &alternative.steps {
-            if value.is_missing() {
+            if value.is_missing() || self.is_kept_blank(&alternative.from, &value) {
                 return value;
             }
             let at = value.at();
@@ -91,7 +94,7 @@ impl<T: Tracer> Run<'_, '_, T> {
         }
         let any = matches!(
             alternative.steps.last(),
-            Some(Step::Format(Format::Any | Format::Json | Format::Pruned))
+            Some(Step::Format(Format::Any | Format::Json | Format::Pruned | Format::Dense))
         );
         if let Value::Node(at) = value
             && matches!(self.call.json.kind(at), Kind::Object | Kind::Array)
@@ -107,16 +110,39 @@ impl<T: Tracer> Run<'_, '_, T> {
     pub(super) fn start(&self, from: &From) -> Value {
         match from {
             From::Origin(origin) => self.origin(origin),
+            From::Kept(kept) => self.kept(kept),
             From::Text(text) => Value::Text(text.clone(), At::ROOT),
             From::Constant(json) => Value::Json(json.clone(), At::ROOT),
             From::Template(template) => self.template(template),
             From::Object(_) => Value::Object,
             From::Script(_) => Value::Missing,
-            From::Each(origin, _) => match self.origin(origin) {
+            From::Each(origin, ..) => match self.origin(origin) {
                 Value::Node(at) => Value::Items(at),
                 _ => Value::Missing,
             },
         }
+    }
+
+    /// What stands at an origin, null and empty text as far as they are kept.
+    #[cold]
+    fn kept(&self, kept: &Kept) -> Value {
+        let at = match &kept.origin {
+            Origin::Path(path) => path.locate(&self.call),
+            Origin::Item(Some(path), _) => self.item.and_then(|item| path.locate_from(self.call.json, item)),
+            Origin::Item(None, _) => self.item,
+            Origin::Value(..) => return self.origin(&kept.origin),
+        };
+        let Some(at) = at else { return Value::Missing };
+        let wanted = match self.call.json.kind(at) {
+            Kind::Null => kept.nulls == Blank::Keep,
+            _ => kept.empty == Blank::Keep,
+        };
+        if wanted || !self.call.json.is_blank(at) { Value::Node(at) } else { Value::Missing }
+    }
+
+    /// Whether a value is null or empty text that is kept, and so has no form to be brought into.
+    fn is_kept_blank(&self, from: &From, value: &Value) -> bool {
+        matches!((from, value), (From::Kept(_), Value::Node(at)) if self.call.json.is_blank(*at))
     }
 
     /// What stands at an origin; nothing for null and empty text.
@@ -245,7 +271,23 @@ pub(super) fn bring(json: Json<'_>, format: Format, value: &Value) -> Result<Val
                 false => Value::Missing,
             });
         }
-        (Format::Scalar | Format::Json | Format::Pruned, _) => return Ok(value.clone()),
+        (Format::Dense, Value::Node(at)) if json.kind(*at) == Kind::Array => {
+            let mut dense = Vec::new();
+            write::push_dense(&mut dense, json, *at);
+            return Ok(Value::Json(String::from_utf8_lossy(&dense).into(), *at));
+        }
+        (Format::Moment, Value::Node(at)) if json.kind(*at) == Kind::String => {
+            let moment = format::moment(&json.decoded(*at));
+            return Ok(moment.map_or_else(|| value.clone(), |text| Value::Text(text.into(), *at)));
+        }
+        (Format::Moment, Value::Text(text, at)) => {
+            return Ok(
+                format::moment(text).map_or_else(|| value.clone(), |text| Value::Text(text.into(), *at))
+            );
+        }
+        (Format::Scalar | Format::Json | Format::Pruned | Format::Dense | Format::Moment, _) => {
+            return Ok(value.clone());
+        }
         (Format::String, Value::Node(at)) if json.kind(*at) != Kind::String => {
             let mut compact = Vec::new();
             write::push_compact(&mut compact, json, *at);
@@ -277,6 +319,7 @@ pub(super) fn bring(json: Json<'_>, format: Format, value: &Value) -> Result<Val
         Format::Number if number => Ok(value.clone()),
         Format::Number => format::number(&text).map(|n| Value::Json(n.into(), at)).ok_or(invalid),
         Format::Date => format::date(&text).as_deref().map(made).ok_or(invalid),
+        Format::ZonedMoment => format::zoned_moment(&text).as_deref().map(made).ok_or(invalid),
         Format::Gender => format::gender(&text).map(made).ok_or(invalid),
         Format::Phone => format::phone(&text).as_deref().map(made).ok_or(invalid),
         Format::Email => match format::email(&text) {
@@ -294,7 +337,13 @@ pub(super) fn bring(json: Json<'_>, format: Format, value: &Value) -> Result<Val
         Format::Lower => Ok(made(&text.to_lowercase())),
         Format::Upper => Ok(made(&text.to_uppercase())),
         Format::Sha256 => Ok(made(&format::sha256(&text))),
-        Format::String | Format::Any | Format::Scalar | Format::Json | Format::Pruned => Ok(value.clone()),
+        Format::String
+        | Format::Any
+        | Format::Scalar
+        | Format::Json
+        | Format::Pruned
+        | Format::Dense
+        | Format::Moment => Ok(value.clone()),
         Format::ObjectId if !format::is_object_id(&text) => Err(WarningCode::InvalidObjectId),
         Format::ObjectId if number => Ok(made(&text)),
         Format::ObjectId => Ok(value.clone()),

@@ -88,6 +88,19 @@ pub fn push_compact(out: &mut Vec<u8>, json: Json<'_>, at: At) {
     }
 }
 
+/// Appends an array's compact JSON without the nulls among its elements.
+pub fn push_dense(out: &mut Vec<u8>, json: Json<'_>, at: At) {
+    out.push(b'[');
+    let elements = json.elements(at).filter(|element| json.kind(*element) != Kind::Null);
+    for (i, element) in elements.enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        push_compact(out, json, element);
+    }
+    out.push(b']');
+}
+
 /// Appends compact JSON without nulls and without objects and arrays that are empty or become so. Says whether anything
 /// is left; where not, nothing is appended.
 pub fn push_pruned(out: &mut Vec<u8>, json: Json<'_>, at: At) -> bool {

@@ -260,7 +260,7 @@ impl Origin {
         let on_disk = self.directory.is_dir();
         let files =
             self.files().map_err(|error| Problem::Unreadable { directory: self.directory.clone(), error })?;
-        let compiled = Plan::compile(&files, settings.pack.as_deref(), &settings.options);
+        let compiled = Plan::compile_live(&files, settings.pack.as_deref(), &settings.options);
         if let Some(archive) = &self.archive {
             archive.keep(&SeenSet::new(files, settings, compiled.as_ref().ok()));
         }

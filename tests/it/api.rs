@@ -162,3 +162,21 @@ async fn what_is_not_a_call_is_refused_as_a_problem() {
     assert_eq!(answer.status, 413);
     pointers(&answer);
 }
+
+#[tokio::test]
+async fn a_device_pack_can_be_tried_and_its_trace_tells_of_the_arguments() {
+    let app = app().await;
+    let event = r#"{"type":"identify","userId":"u1","traits":{"gender":"f","address":{"city":"Oslo"}}}"#;
+    let body = format!("{{\"event\":{event},\"pack\":\"segment-device-web\",\"trace\":true}}");
+    let result = app.send(&with_token(&body)).await.json()["results"][0].clone();
+    let call = serde_json::json!({ "type": "call", "method": "onUserLogin.push", "args": [{ "Site": { "Identity": "u1", "Gender": "f" } }] });
+    assert_eq!(result["records"], Value::Array(vec![call]));
+    assert_eq!(result["warnings"][0]["path"], "traits.address");
+    let record = &result["trace"]["records"][0];
+    assert_eq!((&record["kind"], &record["rule"]), (&"call".into(), &"identify".into()));
+    let fields: Vec<_> = record["fields"].as_array().unwrap().iter().collect();
+    let said: Vec<_> = fields.iter().map(|field| (&field["target"], &field["from"])).collect();
+    let expected = [("Identity".into(), "userId".into()), ("Gender".into(), "traits.gender".into())];
+    assert_eq!(said, expected.iter().map(|(target, from)| (target, from)).collect::<Vec<_>>());
+    assert_eq!(app.app.rules.plan().pack(), "segment-cloud");
+}

@@ -23,7 +23,7 @@ fn compile(text: &str) -> Diagnostics {
     if let Some(line) = flag("# entry:") {
         files.insert("tapline.yaml".to_owned(), format!("version: 1\npack: rules\n{line}\n"));
     }
-    Plan::compile(&files, Some(flag("# pack:").unwrap_or("rules")), &options).err().unwrap_or_default()
+    Plan::compile_live(&files, Some(flag("# pack:").unwrap_or("rules")), &options).err().unwrap_or_default()
 }
 
 fn parse_cases(text: &str) -> Diagnostics {

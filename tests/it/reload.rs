@@ -231,3 +231,21 @@ async fn a_server_keeps_what_it_starts_with_and_what_it_reads_later() {
     let files = app.app.admin.rule_files(first[0].clone()).await.unwrap();
     assert_eq!(files["packs/segment-cloud.yaml"], pack("first"));
 }
+
+/// There is no device here that could make the calls.
+#[test]
+fn a_pack_that_makes_sdk_calls_never_becomes_live() {
+    let mut watched = watched();
+    let revision = watched.rules.plan().revision().to_owned();
+    let calls = "version: 1\npack: segment-cloud\nrules:\n  - id: all\n    emit:\n      - call: { method: push, args: [event] }\n";
+    fs::write(watched.file(), calls).unwrap();
+    assert_eq!((watched.look(), watched.look()), (Look::Changing, Look::Refused));
+    let problem = watched.rules.problem().unwrap().to_string();
+    assert!(problem.starts_with("packs/segment-cloud.yaml:6:9: R310: "), "{problem}");
+    assert_eq!(watched.rules.plan().revision(), revision);
+
+    let settings = Settings { pack: Some("segment-device-ios".to_owned()), ..Settings::default() };
+    let embedded = LiveRules::open("there/is/no/such/directory".into(), &settings);
+    let refusal = embedded.unwrap_err().to_string();
+    assert!(refusal.contains("packs/segment-device-ios.yaml") && refusal.contains("R310"), "{refusal}");
+}

@@ -91,7 +91,7 @@ async fn a_failure_is_read_by_build_servers() {
 
 #[tokio::test]
 async fn too_little_coverage_ends_with_1_and_names_what_is_missing() {
-    let ended = run(&["test", "alias", "--min-coverage", "50"], &rules()).await;
+    let ended = run(&["test", "alias is filtered", "--min-coverage", "50"], &rules()).await;
     assert_eq!(ended.code, Some(1), "{}", ended.stdout);
     assert!(ended.stdout.contains("not covered: track ("), "{}", ended.stdout);
     assert!(ended.stdout.contains("1 cases: 1 passed, 0 failed"), "{}", ended.stdout);
@@ -109,7 +109,9 @@ async fn what_can_not_run_ends_with_2() {
 
 #[tokio::test]
 async fn a_case_that_asks_for_an_unknown_option_is_shown_with_its_place() {
-    let directory = broken(CASES, "options: { max_event_properties: 1 }", "options: { max_properties: 1 }");
+    let name = "  - name: properties over the limit are left out\n    options: { ";
+    let directory =
+        broken(CASES, &format!("{name}max_event_properties: 1 }}"), &format!("{name}max_properties: 1 }}"));
     let ended = run(&["test"], directory.path()).await;
     assert_eq!(ended.code, Some(1), "{}", ended.stdout);
     golden("unknown-option.txt", &ended.stdout);

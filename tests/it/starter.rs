@@ -22,6 +22,13 @@ async fn what_init_writes_passes_every_check_on_every_pack() {
         let parent = tempfile::tempdir().unwrap();
         let directory = parent.path().join("deep/rules");
         let ended = start(&directory, pack).await;
+        if pack.starts_with("segment-device-") {
+            // It can not go live, so nobody's directory can stand on it.
+            let said = format!("{}{}", ended.stdout, ended.stderr);
+            assert!(ended.code != Some(0) && said.contains("R310"), "{said}");
+            assert!(!directory.exists(), "{said}");
+            continue;
+        }
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         assert!(ended.stderr.contains("Next:\n  tapline check"), "{}", ended.stderr);
         let written: Vec<&Path> = ended.stdout.lines().map(Path::new).collect();

@@ -16,6 +16,7 @@ pub use input::{FieldProblem, Input, SecretInput};
 pub use stored::{Revision, SavedBy};
 
 use super::{Admin, AdminError, UserName, random_text};
+use crate::engine::Plan;
 use crate::engine::plan::PackOption;
 use crate::journal::Store;
 use crate::settings::{Origins, Secret, Settings};
@@ -41,7 +42,7 @@ pub struct SettingsView {
     pub changed: BTreeMap<Field, SavedBy>,
     /// What is stored, without the environment.
     pub stored: Settings,
-    /// The packs there are.
+    /// The packs that can be live.
     pub packs: Vec<String>,
     /// The pack in force.
     pub live_pack: String,
@@ -92,7 +93,7 @@ impl Admin {
             origins,
             changed: stored.changed,
             stored: stored.settings,
-            packs: plan.packs().to_vec(),
+            packs: plan.packs().iter().filter(|pack| !plan.is_preview_only(pack)).cloned().collect(),
             live_pack: plan.pack().to_owned(),
             options: plan.options().to_vec(),
         })
@@ -112,7 +113,7 @@ impl Admin {
     ) -> Result<SaveOutcome, AdminError> {
         let (stored, expected) = self.stored(Stored::load).await?;
         let plan = self.ground.rules.plan();
-        let wanted = match input.apply(&stored.settings, plan.options(), &self.ground.environment) {
+        let wanted = match self.wanted(input, &stored, &plan) {
             Ok(wanted) => wanted,
             Err(problems) => return Ok(SaveOutcome::Invalid(problems)),
         };
@@ -124,10 +125,24 @@ impl Admin {
             // Somebody saved between our reading and our writing.
             None => {
                 let (stored, _) = self.stored(Stored::load).await?;
-                let wanted = input.apply(&stored.settings, plan.options(), &self.ground.environment);
+                let wanted = self.wanted(input, &stored, &plan);
                 Ok(wanted.map_or_else(SaveOutcome::Invalid, |wanted| stale(&stored, &wanted, plan.options())))
             }
         }
+    }
+
+    /// What is stored with the typed values over it, or everything that is wrong with them.
+    fn wanted(&self, input: &Input, stored: &Stored, plan: &Plan) -> Result<Settings, Vec<FieldProblem>> {
+        let applied = input.apply(&stored.settings, plan.options(), &self.ground.environment);
+        let typed = input.texts.get(&Field::Pack).map(|pack| pack.trim());
+        let Some(pack) = typed.filter(|pack| plan.is_preview_only(pack)) else { return applied };
+        let mut problems = applied.err().unwrap_or_default();
+        let message = format!(
+            "The pack {pack} shows what Segment's device mode does and can send nothing, so it can not be in force \
+             (R310). Try it on the preview page."
+        );
+        problems.push(FieldProblem { field: Field::Pack.name().to_owned(), message });
+        Err(problems)
     }
 
     /// Makes a new write key, stores it, puts it in force, and gives the number with which the page may show it once.

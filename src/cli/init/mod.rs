@@ -68,7 +68,8 @@ fn files(pack: &str) -> Result<Vec<(String, String)>, Failure> {
             .unwrap_or_else(|| format!("there are: {}", packs.join(", ")));
         return Err(Failure::CouldNotRun(format!("there is no pack `{pack}`; {help}")));
     }
-    let plan = Plan::compile(&embedded, Some(pack), &BTreeMap::new()).map_err(Failure::FoundProblems)?;
+    // The pack that a directory stands on is the one that goes live.
+    let plan = Plan::compile_live(&embedded, Some(pack), &BTreeMap::new()).map_err(Failure::FoundProblems)?;
     let fill = |text: &str| text.replace("PACK", pack).replace("# OPTIONS\n", &options(&plan));
     let mut files: Vec<(String, String)> = vec![
         ("tapline.yaml".into(), fill(include_str!("tapline.yaml"))),

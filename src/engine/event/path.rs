@@ -1,6 +1,7 @@
 //! Places in an event, as rules write them: `properties.total`, `properties.products[0].price`, `traits."a.b"`.
 //!
-//! Keys are compared exactly, case and all. A key that holds a dot, a bracket, a quote or a blank is quoted, with `"`
+//! Keys are compared exactly, case and all, unless a `~` stands before them: then letters and digits alone count, in any
+//! case, and the first key that fits is meant. A key that holds a dot, a bracket, a quote or a blank is quoted, with `"`
 //! doubled inside.
 
 use super::{At, Call, Json, Member};
@@ -19,6 +20,8 @@ pub struct Path {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Segment {
     Key(Box<str>),
+    /// Folded by [`fold`].
+    Loose(Box<str>),
     Index(u32),
 }
 
@@ -28,6 +31,7 @@ impl Path {
         let mut segments = parse_segments(text)?;
         let member = match segments.first() {
             Some(Segment::Key(key)) => Member::parse(key),
+            Some(Segment::Loose(_)) => None,
             _ => return Err(format!("expected a path like `properties.total`, found `{text}`")),
         };
         if member.is_some() {
@@ -66,6 +70,7 @@ impl Path {
         for segment in self.rest.iter() {
             at = match segment {
                 Segment::Key(key) => json.get(at, key)?,
+                Segment::Loose(key) => find_loosely(json, at, key)?,
                 Segment::Index(index) => json.elements(at).nth(*index as usize)?,
             };
         }
@@ -82,6 +87,18 @@ impl fmt::Debug for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
+}
+
+/// The first member whose key has the same letters and digits. Source: how `obj-case` 0.2 compares keys, read 2026-11.
+#[cold]
+fn find_loosely(json: Json<'_>, object: At, wanted: &str) -> Option<At> {
+    json.members(object).find(|(key, _)| fold(&json.decoded(*key)).eq(wanted.chars())).map(|(_, value)| value)
+}
+
+/// The letters and digits of a key, in small letters; dots stay.
+fn fold(key: &str) -> impl Iterator<Item = char> {
+    let counts = |c: &char| c.is_ascii_alphanumeric() || *c == '.';
+    key.chars().filter(counts).map(|c| c.to_ascii_lowercase())
 }
 
 /// Appends one key to a path, quoted where it must be.
@@ -116,7 +133,14 @@ fn parse_segments(text: &str) -> Result<Vec<Segment>, String> {
                     "expected a key in the path `{text}`; quote keys that hold blanks or dots: `a.\"b c\"`"
                 ));
             }
-            segments.push(Segment::Key(key.into()));
+            let loose = key.strip_prefix('~').map(|key| fold(key).collect::<String>());
+            segments.push(match loose {
+                Some(key) if key.is_empty() => {
+                    return Err(format!("expected a key after `~` in the path `{text}`"));
+                }
+                Some(key) => Segment::Loose(key.into()),
+                None => Segment::Key(key.into()),
+            });
             rest = after;
         }
         while let Some(inside) = rest.strip_prefix('[') {

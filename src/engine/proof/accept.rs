@@ -86,6 +86,9 @@ fn expected(before: &Expect, result: &Preview) -> Value {
         Some(reason) => {
             members.insert("outcome".into(), result.outcome.into());
             members.insert("reason".into(), Value::from(&*reason.code));
+            if before.message.is_some() {
+                members.insert("message".into(), Value::from(&*reason.message));
+            }
         }
         None => {
             let as_text = |index| {
@@ -98,6 +101,9 @@ fn expected(before: &Expect, result: &Preview) -> Value {
             });
             members.insert("records".into(), records.collect());
         }
+    }
+    if before.rules.is_some() {
+        members.insert("rules".into(), super::applied(result).into());
     }
     if before.warnings.is_some() || !result.warnings.is_empty() {
         let codes = result.warnings.iter().map(|warning| Value::from(warning.code));

@@ -43,6 +43,10 @@ pub struct Expect {
     pub outcome: Option<End>,
     /// The code of the reason.
     pub reason: Option<String>,
+    /// The reason's message.
+    pub message: Option<String>,
+    /// The ids of the rules that applied: the one that decided, then those that added records.
+    pub rules: Option<Vec<String>>,
     /// The codes of the warnings, in order.
     pub warnings: Option<Vec<String>>,
 }
@@ -213,6 +217,8 @@ fn parse_expect(node: &Node<'_>, subset: bool, problems: &mut Diagnostics) -> Op
     });
     let outcome = fields.get("outcome").and_then(|node| node.choice(problems, &End::CHOICES));
     let reason = fields.get("reason").and_then(|node| node.text(problems, "a reason's code"));
+    let message = fields.get("message").and_then(|node| node.text(problems, "a reason's message"));
+    let rules = fields.get("rules").map(|node| node.texts(problems, "a rule's id"));
     let warnings = fields.get("warnings").map(|node| {
         let nodes = node.list(problems, "a list of codes of warnings");
         let codes = nodes.iter().filter_map(|node| node.text(problems, "a warning's code"));
@@ -220,17 +226,21 @@ fn parse_expect(node: &Node<'_>, subset: bool, problems: &mut Diagnostics) -> Op
     });
     fields.finish(problems);
     let has_records = records.as_ref().is_some_and(|list| !list.is_empty());
-    if records.is_none() && outcome.is_none() && reason.is_none() && warnings.is_none() {
-        let message = "expected at least one of `records`, `outcome`, `reason` and `warnings`";
+    let has_reason = reason.is_some() || message.is_some();
+    let has_other = outcome.is_some() || rules.is_some() || warnings.is_some();
+    if records.is_none() && !has_reason && !has_other {
+        let message =
+            "expected at least one of `records`, `outcome`, `reason`, `message`, `rules` and `warnings`";
         let help = "write `records: []`, and `tapline test --accept` fills it in";
         node.problem(problems, Code::R404, message, Some(help.into()));
     } else if has_records && outcome.is_some_and(|end| end != End::Mapped)
-        || reason.is_some() && (has_records || outcome == Some(End::Mapped))
+        || has_reason && (has_records || outcome == Some(End::Mapped))
     {
         let message = "records together with a reason or another outcome than `mapped` can not be";
         node.problem(problems, Code::R404, message, Some("an event is mapped, filtered or failed".into()));
     }
-    Some(Expect { subset, records, outcome, reason: reason.map(str::to_owned), warnings })
+    let (reason, message) = (reason.map(str::to_owned), message.map(|message| message.trim().to_owned()));
+    Some(Expect { subset, records, outcome, reason, message, rules, warnings })
 }
 
 fn parse_record(node: &Node<'_>, problems: &mut Diagnostics) -> Option<ExpectedRecord> {

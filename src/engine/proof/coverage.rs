@@ -54,6 +54,9 @@ impl Coverage {
     fn expect_fields(&mut self, rule: &Rule) {
         let Action::Emit(records) = &rule.action else { return };
         for record in records {
+            for (place, target) in record.call.iter().flat_map(|call| call.fields()) {
+                self.fields.insert(Spot(place.clone()), format!("{}: {target}", rule.id));
+            }
             let data = &record.data;
             let named = data.fields.iter().map(|field| (&field.place, &*field.target));
             let copied = data.rest.iter().map(|rest| (&rest.place, "*"));

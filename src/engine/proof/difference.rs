@@ -32,8 +32,19 @@ pub fn compare(expect: &Expect, result: &Preview) -> Vec<Difference> {
     if unexpected || expect.reason.is_some() && expect.reason.as_deref() != code {
         findings.add("reason", expect.reason.as_deref().map(quote), code.map(quote));
     }
+    let message = result.reason.as_ref().map(|reason| &*reason.message);
+    if expect.message.is_some() && expect.message.as_deref() != message {
+        findings.add("message", expect.message.as_deref().map(quote), message.map(quote));
+    }
     if let Some(records) = &expect.records {
         findings.records(records, result);
+    }
+    if let Some(rules) = &expect.rules {
+        let got = super::applied(result);
+        if !got.iter().eq(rules) {
+            let expected = serde_json::json!(rules).to_string();
+            findings.add("rules", Some(expected), Some(serde_json::json!(got).to_string()));
+        }
     }
     if let Some(warnings) = &expect.warnings {
         let got: Vec<&str> = result.warnings.iter().map(|warning| warning.code).collect();

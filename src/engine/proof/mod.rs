@@ -46,6 +46,12 @@ pub fn prove(case: &Case, evaluator: &mut Evaluator) -> Proof {
     Proof { differences: compare(&case.expect, &result), rule, result }
 }
 
+/// The ids of the rules that applied, the one that decided first.
+fn applied(result: &Preview) -> Vec<&str> {
+    let rules = result.trace.iter().flat_map(|trace| &trace.rules);
+    rules.filter(|rule| rule.verdict == Verdict::Matched).map(|rule| rule.id.as_str()).collect()
+}
+
 /// Rules come before extras, so the first that applied is the one that decided.
 pub(super) fn deciding_rule(trace: &Trace) -> Option<DecidingRule> {
     let rule = trace.rules.iter().find(|rule| rule.verdict == Verdict::Matched)?;

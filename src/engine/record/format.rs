@@ -44,13 +44,19 @@ pub enum Format {
     Json,
     /// Objects and arrays without nulls and without objects and arrays that are empty, to any depth.
     Pruned,
+    /// Arrays without the nulls among their elements; anything else as it is.
+    Dense,
+    /// The moment that an ISO date is, in UTC; anything else as it is.
+    Moment,
+    /// The moment of a date-time with whole seconds and a zone, in UTC.
+    ZonedMoment,
     /// Anything, as it is.
     Any,
 }
 
 impl Format {
     /// Every format, by the name rules use.
-    pub const ALL: [(&'static str, Self); 19] = [
+    pub const ALL: [(&'static str, Self); 22] = [
         ("text", Self::Text),
         ("number", Self::Number),
         ("date", Self::Date),
@@ -69,6 +75,9 @@ impl Format {
         ("scalar", Self::Scalar),
         ("json", Self::Json),
         ("pruned", Self::Pruned),
+        ("dense", Self::Dense),
+        ("moment", Self::Moment),
+        ("zoned_moment", Self::ZonedMoment),
         ("any", Self::Any),
     ];
 
@@ -90,7 +99,10 @@ impl Format {
                 "a time such as `2026-01-31T12:00:00Z`, or seconds since 1970"
             }
             Self::Boolean => "`true`, `false`, `1` or `0`",
-            Self::String | Self::Scalar | Self::Pruned | Self::Any => "any value",
+            Self::String | Self::Scalar | Self::Pruned | Self::Dense | Self::Moment | Self::Any => {
+                "any value"
+            }
+            Self::ZonedMoment => "a time such as `2026-01-31T12:00:00Z`, with its zone and whole seconds",
             Self::Json => "text that holds JSON, or any other value",
             Self::Trim | Self::Lower | Self::Upper | Self::Sha256 => "text or a number",
             Self::ObjectId => "1 to 64 letters, digits or `=|<>;+.()!:$@_-`",
@@ -122,6 +134,37 @@ pub fn seconds(text: &str) -> Option<String> {
 /// Seconds since 1970 of an ISO date or date-time.
 pub fn iso_seconds(text: &str) -> Option<String> {
     time::parse_iso(text).map(|millis| millis.div_euclid(1000).to_string())
+}
+
+/// The moment that an ISO date or date-time is, as JavaScript writes a `Date` in JSON. Text that merely begins like one,
+/// or leaves out the day, is none. Without a zone it is UTC.
+/// Source: what `isodate` 1.0 and `isodate-traverse` 1.1 take for dates, read 2026-11.
+pub fn moment(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    let date = bytes.get(..10).is_some_and(|date| has_form(date, b"0000-00-00"));
+    let time = match bytes.get(10) {
+        None => bytes.len() == 10,
+        Some(between) => matches!(between, b'T' | b' ') && bytes.len() > 15,
+    };
+    let plain = bytes.iter().all(|byte| byte.is_ascii_digit() || b"-:.+TZ ".contains(byte));
+    (date && time && plain).then(|| time::parse_iso(text)).flatten().map(time::render_iso)
+}
+
+/// The moment of `YYYY-MM-DDTHH:MM:SS` followed by `Z` or `+HH:MM`, in the same writing.
+/// Source: the date format of CleverTap's wrapper for iOS, read 2026-11.
+pub fn zoned_moment(text: &str) -> Option<String> {
+    let (civil, zone) = text.as_bytes().split_at_checked(19)?;
+    let zoned = zone == b"Z" || has_form(zone, b"+00:00") || has_form(zone, b"-00:00");
+    (has_form(civil, b"0000-00-00T00:00:00") && zoned)
+        .then(|| time::parse_iso(text))
+        .flatten()
+        .map(time::render_iso)
+}
+
+/// Whether bytes are those of a form, in which `0` stands for any digit.
+fn has_form(bytes: &[u8], form: &[u8]) -> bool {
+    let same = |(byte, form): (&u8, &u8)| if *form == b'0' { byte.is_ascii_digit() } else { byte == form };
+    bytes.len() == form.len() && bytes.iter().zip(form).all(same)
 }
 
 /// Whether text holds a finite number in decimal digits, blanks around it aside.
@@ -281,6 +324,26 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(date(text).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn moments_are_written_as_json_writes_a_date() {
+        let cases = [
+            ("1990-05-17", Some("1990-05-17T00:00:00.000Z"), None),
+            ("1990-05-17T02:30:00+02:00", Some("1990-05-17T00:30:00.000Z"), Some("1990-05-17T00:30:00.000Z")),
+            ("1990-05-17T00:00:00Z", Some("1990-05-17T00:00:00.000Z"), Some("1990-05-17T00:00:00.000Z")),
+            ("1990-05-17T00:00:00.500Z", Some("1990-05-17T00:00:00.500Z"), None),
+            ("1990-05-17T00:00:00", Some("1990-05-17T00:00:00.000Z"), None),
+            ("1990-05-17 and so on", None, None),
+            ("1990-05", None, None),
+            ("01-Mar-1990", None, None),
+            ("19900517", None, None),
+            ("", None, None),
+        ];
+        for (text, any, zoned) in cases {
+            assert_eq!(moment(text).as_deref(), any, "{text}");
+            assert_eq!(zoned_moment(text).as_deref(), zoned, "{text}");
         }
     }
 

@@ -26,10 +26,12 @@ pub const OBJECT_ID_CHARS: usize = 64;
 
 const KEY: usize = 120;
 
-/// The part of a key that CleverTap takes: 120 characters of an event property's, 120 bytes of a profile field's.
+/// The part of a key that CleverTap takes: 120 characters of an event property's, 120 bytes of a profile field's; all of a call's, because
+/// the SDK cuts it then.
 pub fn cut_key(kind: RecordKind, key: &str) -> &str {
     match kind {
         RecordKind::Event => crate::engine::event::text::cut_chars(key, KEY),
         RecordKind::Profile | RecordKind::Token => crate::engine::event::text::cut_bytes(key, KEY),
+        RecordKind::Call => key,
     }
 }

@@ -21,6 +21,8 @@ pub enum RecordKind {
     Event,
     /// A push token of a device.
     Token,
+    /// A call that a device-mode wrapper makes to CleverTap's SDK. Shown, never uploaded.
+    Call,
 }
 
 impl RecordKind {
@@ -30,6 +32,7 @@ impl RecordKind {
             Self::Profile => "profile",
             Self::Event => "event",
             Self::Token => "token",
+            Self::Call => "call",
         }
     }
 
@@ -39,6 +42,7 @@ impl RecordKind {
             Self::Profile => "profileData",
             Self::Event => "evtData",
             Self::Token => "tokenData",
+            Self::Call => "args",
         }
     }
 }

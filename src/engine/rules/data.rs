@@ -2,7 +2,7 @@
 //!
 //! A record's data is one, and so is an `object` inside it and each `item` of a list.
 
-use super::expression::Expression;
+use super::expression::{Expression, From};
 use super::reader::Node;
 use super::rest::Rest;
 use super::{NameId, Scope, shape};
@@ -42,6 +42,13 @@ pub struct Field {
 }
 
 impl Data {
+    /// The places of what is written into it, and under which keys; of objects inside it, of what they are made of.
+    pub(super) fn leaves<'a>(&'a self, found: &mut Vec<(&'a Place, &'a str)>) {
+        self.fields.iter().for_each(|field| field.leaves(found));
+        found.extend(self.rest.iter().map(|rest| (&rest.place, "*")));
+        found.extend(self.merge.iter().map(|merge| (&merge.place, "**")));
+    }
+
     /// Reads a mapping of keys and values; `"*"` copies the rest, `"**"` merges. With `standard`, keys of CleverTap's own
     /// fields take their forms.
     pub fn parse(node: &Node<'_>, standard: bool, scope: &Scope<'_>, problems: &mut Diagnostics) -> Self {
@@ -53,6 +60,22 @@ impl Data {
         data.rest = fields.get("*").and_then(|node| Rest::parse(&node, scope, problems));
         data.merge = fields.get("**").and_then(|node| Rest::parse_merge(&node, scope, problems));
         data
+    }
+}
+
+impl Field {
+    /// See [`Data::leaves`].
+    pub(super) fn leaves<'a>(&'a self, found: &mut Vec<(&'a Place, &'a str)>) {
+        let objects = || {
+            self.value.alternatives.iter().filter_map(|alternative| match &alternative.from {
+                From::Object(data) => Some(data),
+                _ => None,
+            })
+        };
+        if objects().next().is_none() {
+            found.push((&self.place, &self.target));
+        }
+        objects().for_each(|data| data.leaves(found));
     }
 }
 

@@ -8,9 +8,10 @@
 use super::condition::Condition;
 use super::data::Data;
 use super::reader::{Fields, Node};
+use super::rest::{self, Blank};
 use super::{Origin, Scope, shape};
 use crate::engine::diagnostic::{Code, Diagnostics, Place};
-use crate::engine::record::Format;
+use crate::engine::record::{Format, limit};
 use crate::engine::script::{Purpose, Script};
 use std::sync::Arc;
 
@@ -44,6 +45,8 @@ pub struct Alternative {
 pub enum From {
     /// A place or a named value.
     Origin(Origin),
+    /// The same, where null or empty text counts as something.
+    Kept(Box<Kept>),
     /// Text with places in it; yields nothing unless every place does or has a default.
     Template(Box<Template>),
     /// Always the same text.
@@ -52,10 +55,21 @@ pub enum From {
     Constant(Arc<str>),
     /// An object.
     Object(Box<Data>),
-    /// A list of objects, each rewritten.
-    Each(Origin, Box<Data>),
+    /// A list of objects, each rewritten, and how many of them at most.
+    Each(Origin, Box<Data>, usize),
     /// What a script makes.
     Script(Arc<Script>),
+}
+
+/// A place of which null or empty text is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kept {
+    /// The place.
+    pub origin: Origin,
+    /// What becomes of null.
+    pub nulls: Blank,
+    /// What becomes of empty text.
+    pub empty: Blank,
 }
 
 /// Text with places in it.
@@ -186,9 +200,20 @@ fn parse_from(fields: &Fields<'_>, scope: &Scope<'_>, problems: &mut Diagnostics
     let script = fields.get("script");
     let trim = fields.get("trim").and_then(|node| parse_trim(&node, problems)).unwrap_or(Trim::No);
     let escape = fields.get("escape").and_then(|node| node.choice(problems, &ESCAPES));
+    let mut blank = |key| fields.get(key).and_then(|node| node.choice(problems, &rest::BLANKS));
+    let (nulls, empty) = (blank("nulls"), blank("empty"));
     match (from, template, value, object, each, script) {
         (Some(node), None, None, None, None, None) => {
-            Origin::parse_list(&node, scope, problems).into_iter().map(From::Origin).collect()
+            let start = |origin| match (nulls.unwrap_or(Blank::Drop), empty.unwrap_or(Blank::Drop)) {
+                (Blank::Drop, Blank::Drop) => From::Origin(origin),
+                (nulls, empty) => From::Kept(Box::new(Kept { origin, nulls, empty })),
+            };
+            Origin::parse_list(&node, scope, problems).into_iter().map(start).collect()
+        }
+        _ if nulls.is_some() || empty.is_some() => {
+            let message = "expected `from` beside `nulls` and `empty`, and nothing else to start from";
+            fields.node.problem(problems, Code::R301, message, None);
+            Vec::new()
         }
         (None, Some(node), None, None, None, None) => {
             let parts = parse_template(&node, scope, problems);
@@ -206,7 +231,8 @@ fn parse_from(fields: &Fields<'_>, scope: &Scope<'_>, problems: &mut Diagnostics
                 return Vec::new();
             };
             let item = Data::parse(&item, false, &scope.inside_item(), problems);
-            origin.map(|origin| From::Each(origin, Box::new(item))).into_iter().collect()
+            let most = scope.limits.most(limit::ITEMS);
+            origin.map(|origin| From::Each(origin, Box::new(item), most)).into_iter().collect()
         }
         (None, None, None, None, None, Some(node)) => {
             let purpose = Purpose::Value { in_item: scope.in_item };

@@ -3,6 +3,7 @@
 //! `source.rs` reads a file, `reader.rs` takes values out of it and notes every problem, the rest are the parts of a
 //! rule. Deliberately no running: that is `engine/evaluate.rs`, on the plan that `engine/plan.rs` makes of these.
 
+pub mod call;
 pub mod condition;
 pub mod data;
 pub mod expression;

@@ -43,6 +43,8 @@ pub enum Operator {
     First,
     /// Whether it is a name that only CleverTap may give to events.
     Restricted,
+    /// Whether it is an object or an array with nothing in it, or nothing itself.
+    Empty,
 }
 
 /// What an operator takes.
@@ -90,7 +92,7 @@ const fn spec(
 
 impl Operator {
     /// Every operator.
-    pub const ALL: [OperatorSpec; 14] = [
+    pub const ALL: [OperatorSpec; 15] = [
         spec(
             Self::Is,
             "is",
@@ -203,6 +205,14 @@ impl Operator {
             Operand::Switch,
             ("true", "\"app launched\"", "\"launched\""),
         ),
+        spec(
+            Self::Empty,
+            "empty",
+            "is empty:",
+            "Whether it is an object or an array with nothing in it, or nothing itself.",
+            Operand::Switch,
+            ("true", "{}", "[0]"),
+        ),
     ];
 
     /// The operator's row.
@@ -277,7 +287,8 @@ impl Predicate {
         let Some(at) = at else {
             return self.operator == Operator::IsNot
                 || self.operator == Operator::Type && self.types.contains(&ValueType::Nothing)
-                || self.operator == Operator::Restricted && !self.switch();
+                || self.operator == Operator::Restricted && !self.switch()
+                || self.operator == Operator::Empty && self.switch();
         };
         match self.operator {
             Operator::Is => self.literals.iter().any(|literal| self.equals(literal, json, at)),
@@ -299,6 +310,7 @@ impl Predicate {
                 .next()
                 .is_some_and(|first| self.types.iter().any(|wanted| wanted.holds(json.kind(first)))),
             Operator::Restricted => restricted::is_restricted(&json.decoded(at)) == self.switch(),
+            Operator::Empty => is_empty(json, at) == self.switch(),
             Operator::Present => true,
         }
     }
@@ -345,6 +357,14 @@ impl Predicate {
             Some(Literal::Number(wanted)) if found.is_finite() => Some((found, *wanted)),
             _ => None,
         }
+    }
+}
+
+fn is_empty(json: Json<'_>, at: At) -> bool {
+    match json.kind(at) {
+        Kind::Object => json.members(at).next().is_none(),
+        Kind::Array => json.elements(at).next().is_none(),
+        _ => false,
     }
 }
 

@@ -4,10 +4,10 @@ use super::expression::Expression;
 use super::layer::Layer;
 use super::option::{self, PackOption};
 use super::reader::Node;
-use super::rule::Rule;
+use super::rule::{Action, Rule};
 use super::source::Source;
 use super::{Limits, Scope, shape};
-use crate::engine::diagnostic::{Code, Diagnostics};
+use crate::engine::diagnostic::{Code, Diagnostics, Place};
 use crate::engine::plan::{RuleFiles, pack_name};
 use crate::engine::script::{Compiler, Used};
 use serde_json::Value;
@@ -37,6 +37,16 @@ pub struct Pack {
 }
 
 impl Pack {
+    /// Where the first SDK call among its rules is written; none where everything it makes can be sent.
+    pub fn first_call(&self) -> Option<&Place> {
+        let actions = self.rules.iter().chain(&self.extras).map(|rule| &rule.action);
+        let records = actions.flat_map(|action| match action {
+            Action::Emit(records) => records.as_slice(),
+            Action::Filter(_) | Action::Fail(_) => &[],
+        });
+        records.filter(|record| record.call.is_some()).map(|record| &record.place).next()
+    }
+
     /// Reads a pack with option values put over its defaults and local rules put among its own; scripts are found among
     /// `files`.
     pub fn parse(

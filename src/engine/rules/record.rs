@@ -1,9 +1,10 @@
 //! Record templates: what a rule emits.
 
+use super::call::CallTemplate;
 use super::condition::Condition;
 use super::data::Data;
 use super::expression::Expression;
-use super::reader::Node;
+use super::reader::{Fields, Node};
 use super::{Limits, Origin, Scope, shape};
 use crate::engine::diagnostic::{Code, Diagnostics, Place};
 use crate::engine::record::{AddressKind, Format, RecordKind, limit};
@@ -13,7 +14,7 @@ pub(super) const LIMITS: [(&str, Limits); 2] = [("cut", Limits::Cut), ("pass", L
 /// One record that a rule emits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordTemplate {
-    /// Profile, event or token.
+    /// Profile, event or token, or a call.
     pub kind: RecordKind,
     /// Whom it is addressed to: the first that yields something.
     pub address: Vec<(AddressKind, Origin)>,
@@ -23,6 +24,8 @@ pub struct RecordTemplate {
     pub ts: Option<Expression>,
     /// What becomes of what is too long.
     pub limits: Limits,
+    /// What is called; only of calls, which have no address, name, time and data.
+    pub call: Option<CallTemplate>,
     /// What is in its `profileData`, `evtData` or `tokenData`.
     pub data: Data,
     /// How many values it may have.
@@ -34,19 +37,23 @@ pub struct RecordTemplate {
 }
 
 impl RecordTemplate {
-    /// Reads one element of `emit`: a mapping with the single key `profile`, `event` or `token`.
+    /// Reads one element of `emit`: a mapping with the single key `profile`, `event`, `token` or `call`.
     pub fn parse(node: &Node<'_>, scope: &Scope<'_>, problems: &mut Diagnostics) -> Option<Self> {
         let outer = node.fields(problems, &shape::record::RECORD)?;
-        let kinds = [RecordKind::Profile, RecordKind::Event, RecordKind::Token];
+        let kinds = [RecordKind::Profile, RecordKind::Event, RecordKind::Token, RecordKind::Call];
         let found: Vec<_> =
             kinds.into_iter().filter_map(|kind| Some((kind, outer.get(kind.as_str())?))).collect();
         outer.finish(problems);
         let [(kind, node)] = found.as_slice() else {
-            node.problem(problems, Code::R105, "expected exactly one of `profile`, `event` or `token`", None);
+            let message = "expected exactly one of `profile`, `event`, `token` or `call`";
+            node.problem(problems, Code::R105, message, None);
             return None;
         };
         let fields = node.fields(problems, shape::record::of(*kind))?;
         let place = node.key_place();
+        if *kind == RecordKind::Call {
+            return Self::parse_call(fields, place, scope, problems);
+        }
         let address = fields.require(problems, "address").map(|node| parse_address(&node, scope, problems));
         let when = fields.get("when").and_then(|node| Condition::parse(&node, scope, problems));
         let name = match kind {
@@ -56,7 +63,7 @@ impl RecordTemplate {
         let name = name.map(|node| Expression::parse(&node, None, scope, problems));
         let ts = match kind {
             RecordKind::Token => None,
-            RecordKind::Profile | RecordKind::Event => fields.get("ts"),
+            _ => fields.get("ts"),
         };
         let ts = ts.map(|node| Expression::parse(&node, Some(Format::SecondsOrNumber), scope, problems));
         let limits = fields.get("limits").and_then(|node| node.choice(problems, &LIMITS)).unwrap_or_default();
@@ -70,7 +77,32 @@ impl RecordTemplate {
         };
         fields.finish(problems);
         let data = data.unwrap_or_default();
-        Some(Self { kind: *kind, address: address?, name, ts, limits, data, max_fields, when, place })
+        let call = None;
+        Some(Self { kind: *kind, address: address?, name, ts, limits, call, data, max_fields, when, place })
+    }
+
+    fn parse_call(
+        fields: Fields<'_>,
+        place: Place,
+        scope: &Scope<'_>,
+        problems: &mut Diagnostics,
+    ) -> Option<Self> {
+        let when = fields.get("when").and_then(|node| Condition::parse(&node, scope, problems));
+        let (method, args) = (fields.require(problems, "method"), fields.get("args"));
+        let call = CallTemplate::parse(method.as_ref(), args.as_ref(), scope, problems);
+        fields.finish(problems);
+        Some(Self {
+            kind: RecordKind::Call,
+            address: Vec::new(),
+            name: None,
+            ts: None,
+            limits: Limits::Pass,
+            call: Some(call?),
+            data: Data::default(),
+            max_fields: usize::MAX,
+            when,
+            place,
+        })
     }
 }
 

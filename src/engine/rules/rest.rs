@@ -1,7 +1,7 @@
 //! Copying the rest: every member of an object that no other line has taken.
 
 use super::reader::{Fields, Node};
-use super::{Limits, Origin, Scope, shape};
+use super::{Limits, NameId, Origin, Scope, shape};
 use crate::engine::diagnostic::{Code, Diagnostics, Place};
 
 /// How the members of objects are copied.
@@ -23,6 +23,10 @@ pub struct Rest {
     pub keep: Vec<Pattern>,
     /// Keys that are copied as received, while their values are treated as all others.
     pub keep_keys: Vec<Pattern>,
+    /// Keys that a named value takes over: left out where that value has been written.
+    pub moved: Vec<(String, NameId)>,
+    /// Whether text that is an ISO date becomes its moment in UTC.
+    pub moments: bool,
     /// Whether null is copied.
     pub nulls: Blank,
     /// Whether empty text is copied.
@@ -156,6 +160,8 @@ impl Rest {
             except: Vec::new(),
             keep: Vec::new(),
             keep_keys: Vec::new(),
+            moved: Vec::new(),
+            moments: false,
             nulls: nulls.unwrap_or(Blank::Keep),
             empty: Blank::Keep,
             replaces: true,
@@ -182,6 +188,8 @@ impl Rest {
         };
         let keep = patterns("keep", problems);
         let keep_keys = patterns("keep_keys", problems);
+        let moved = fields.get("moved").map(|node| parse_moved(&node, scope, problems));
+        let moments = fields.get("moments").and_then(|node| node.boolean(problems));
         let nulls = fields.get("nulls").and_then(|node| node.choice(problems, &NULLS));
         let empty = fields.get("empty").and_then(|node| node.choice(problems, &BLANKS));
         let replaces = fields.get("replaces").and_then(|node| node.boolean(problems));
@@ -204,6 +212,8 @@ impl Rest {
             except: except.unwrap_or_default(),
             keep,
             keep_keys,
+            moved: moved.unwrap_or_default(),
+            moments: moments.unwrap_or(false),
             nulls: nulls.unwrap_or(Blank::Drop),
             empty: empty.unwrap_or(Blank::Drop),
             replaces: replaces.unwrap_or(false),
@@ -213,4 +223,14 @@ impl Rest {
             place,
         }
     }
+}
+
+/// Keys of the object, each with the named value that takes it over: `{ name: Name }`.
+fn parse_moved(node: &Node<'_>, scope: &Scope<'_>, problems: &mut Diagnostics) -> Vec<(String, NameId)> {
+    let members = node.members(problems, "keys and the named values they become, as `{ name: Name }`");
+    let name = |(key, node): (&str, Node<'_>)| {
+        let target = node.text(problems, "a named value's key")?;
+        Some((key.to_owned(), scope.name(target)))
+    };
+    members.into_iter().filter_map(name).collect()
 }

@@ -122,6 +122,12 @@ impl Rule {
             let message = "expected `script` beside `emit`, whose records it changes";
             problems.push(Code::R301, Some(node.key_place()), message, None);
         }
+        if let (Some(node), Some(Action::Emit(records))) = (&script_node, &emit)
+            && records.iter().any(|record| record.call.is_some())
+        {
+            let message = "expected records that a script can change, found an SDK call";
+            problems.push(Code::R301, Some(node.key_place()), message, None);
+        }
         if named != 1 {
             let message = "expected exactly one of `emit`, `filter` and `fail`";
             problems.push(Code::R301, Some(fields.node.place()), message, None);

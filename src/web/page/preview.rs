@@ -33,7 +33,24 @@ const EXAMPLE: &str = r#"{
 struct PreviewPage {
     shell: Shell,
     text: String,
+    packs: Packs,
     results: Results,
+}
+
+/// Which rules may be tried, and which are.
+struct Packs {
+    all: Vec<String>,
+    live: String,
+    /// The one to try; empty where it is the one in force.
+    chosen: String,
+}
+
+impl Packs {
+    fn of(visit: &Visit) -> Self {
+        let (all, live) = visit.admin.packs();
+        let chosen = visit.form.filled("pack").filter(|pack| *pack != live).unwrap_or_default();
+        Self { all, live, chosen }
+    }
 }
 
 /// The results alone, for a page that is there already.
@@ -66,26 +83,25 @@ struct One {
 
 /// `GET /preview`.
 pub(in crate::web) async fn show(visit: Visit) -> Answer {
-    let page = PreviewPage {
-        shell: Shell::of(&visit, Nav::Preview),
-        text: EXAMPLE.to_owned(),
-        results: evaluate(&visit, EXAMPLE).await,
-    };
-    html(&page)
+    let packs = Packs::of(&visit);
+    let results = evaluate(&visit, EXAMPLE, &packs).await;
+    html(&PreviewPage { shell: Shell::of(&visit, Nav::Preview), text: EXAMPLE.to_owned(), packs, results })
 }
 
 /// `POST /preview`.
 pub(in crate::web) async fn submit(visit: Visit) -> Answer {
     let text = visit.form.get("event").to_owned();
-    let results = evaluate(&visit, &text).await;
+    let packs = Packs::of(&visit);
+    let results = evaluate(&visit, &text, &packs).await;
     if visit.wants_fragment() {
         return html(&ResultsPart { results });
     }
-    html(&PreviewPage { shell: Shell::of(&visit, Nav::Preview), text, results })
+    html(&PreviewPage { shell: Shell::of(&visit, Nav::Preview), text, packs, results })
 }
 
-async fn evaluate(visit: &Visit, text: &str) -> Results {
-    let samples = match visit.admin.preview_text(text.to_owned(), SHOWN).await {
+async fn evaluate(visit: &Visit, text: &str, packs: &Packs) -> Results {
+    let pack = (!packs.chosen.is_empty()).then(|| packs.chosen.clone());
+    let samples = match visit.admin.preview_text(text.to_owned(), pack, SHOWN).await {
         Ok(samples) => samples,
         Err(problem) => return Results { problem: Some(Prose::sentence(&problem)), ..Results::default() },
     };

@@ -3,6 +3,7 @@
 use super::why::WhyView;
 use super::{JsonView, Pill, Prose, path_id};
 use crate::engine::Preview;
+use crate::engine::record::RecordKind;
 use crate::engine::trace::{RecordTrace, Trace};
 
 /// One previewed event, ready to show.
@@ -19,7 +20,7 @@ pub(in crate::web) struct ResultView {
     pub(in crate::web) change: String,
     pub(in crate::web) warnings: Vec<WarningView>,
     pub(in crate::web) records: Vec<RecordView>,
-    /// The upload as a command; empty without records.
+    /// The upload as a command; empty without records that can be uploaded.
     pub(in crate::web) curl: String,
     pub(in crate::web) dropped: Vec<(String, Prose)>,
     /// What scripts printed, each with its place.
@@ -41,7 +42,7 @@ pub(in crate::web) struct WarningView {
 #[derive(Debug, Clone)]
 pub(in crate::web) struct RecordView {
     pub(in crate::web) number: usize,
-    /// `profile`, `event` or `token`.
+    /// `profile`, `event`, `token` or `call`.
     pub(in crate::web) kind: &'static str,
     pub(in crate::web) json: JsonView,
     pub(in crate::web) fields: Vec<FieldView>,
@@ -79,6 +80,9 @@ impl ResultView {
             outcome: Pill { class, label },
             sentence: match &preview.reason {
                 Some(reason) => Prose::sentence(&reason.message),
+                None if makes_calls(trace) => Prose::new(
+                    "The device would make the SDK calls below. They are shown only: nothing of them can be sent from here.",
+                ),
                 None if count == 1 => Prose::new("One record would be sent."),
                 None => Prose::new(&format!("{count} records would be sent, in one upload.")),
             },
@@ -90,7 +94,7 @@ impl ResultView {
             change: before.map(|before| change(preview, before)).unwrap_or_default(),
             warnings: preview.warnings.iter().map(warning).collect(),
             records: records(preview, trace, before),
-            curl: curl(preview),
+            curl: if makes_calls(trace) { String::new() } else { curl(preview) },
             dropped: trace
                 .dropped
                 .iter()
@@ -101,6 +105,10 @@ impl ResultView {
             revision: preview.revision.clone(),
         }
     }
+}
+
+fn makes_calls(trace: &Trace) -> bool {
+    trace.records.iter().any(|record| record.kind == RecordKind::Call)
 }
 
 fn change(now: &Preview, before: &Preview) -> String {

@@ -1,6 +1,7 @@
 //! Arbitrary valid sets of rules, made from the grammar of the language: every condition, operator, value, form, way to
 //! copy and record, nested in each other.
 
+use super::vocabulary::{CHANGES, DESTINATIONS, PATHS, SCRIPTS, TARGETS, WORDS};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
@@ -29,87 +30,6 @@ impl Scope {
         Self { depth: self.depth.saturating_sub(1), ..self }
     }
 }
-
-const PATHS: [&str; 20] = [
-    "properties",
-    "properties.a",
-    "properties.list",
-    "properties.list[0]",
-    "properties.list[1].sku",
-    "properties.\"a.b\"",
-    "properties.\"\"",
-    "properties.deep.deep.deep",
-    "traits",
-    "traits.email",
-    "traits.\"plan name\"",
-    "context.device.token",
-    "userId",
-    "anonymousId",
-    "event",
-    "name",
-    "timestamp",
-    "integrations",
-    "unknown[7].é",
-    "messageId",
-];
-
-const WORDS: [&str; 16] = [
-    "",
-    " ",
-    "a",
-    "A",
-    "order",
-    "Order Completed",
-    "12",
-    "-1.5e3",
-    "é",
-    "😀",
-    "\u{202e}",
-    "*",
-    "a*b",
-    "true",
-    "{",
-    "2026-01-02T03:04:05Z",
-];
-
-const TARGETS: [&str; 14] = [
-    "a",
-    "b",
-    "Name",
-    "Email",
-    "Phone",
-    "Gender",
-    "DOB",
-    "Photo",
-    "Amount",
-    "Items",
-    "plan name",
-    "é\"\\",
-    "",
-    "x.y",
-];
-
-/// Scripts that make a value; one goes wrong for some events. Those that never end have tests of their own.
-const SCRIPTS: [&str; 6] = [
-    "event.properties.a",
-    "options.most + 1",
-    "as_number(event.properties.list)",
-    "#{ a: event.traits, b: [1, (), event.event] }",
-    "print(event.type); event.properties.deep.deep ?? \"none\"",
-    "if type_of(event.properties.a) == \"bool\" { throw \"odd\" } else { 7 }",
-];
-
-/// Scripts that change a record.
-const CHANGES: [&str; 6] = [
-    "record.data.b = event.properties; record.data.remove(\"a\");",
-    "if event.properties.a == () { record.drop(); }",
-    "if record.type == \"event\" { record.name = record.name + \"!\"; record.ts = (); }",
-    "if event.userId == () { fail(\"a_2\", \"nobody\") }",
-    "if event.type == \"page\" { filter(\"a_3\", \"a page\") }",
-    "record.data[\"plan name\"] = record.data.keys();",
-];
-
-const DESTINATIONS: [&str; 2] = ["CleverTap", "CleverTap (Actions)"];
 
 /// The text of a pack called `any`, as YAML in blocks or as JSON, which is YAML too.
 pub(crate) fn pack() -> impl Strategy<Value = String> {
@@ -303,12 +223,12 @@ fn alternative(scope: Scope) -> Parts {
         |key: &'static str, value: Parts| value.prop_map(move |value| object(vec![(key, Some(value))]));
     // A script that goes wrong fails the whole event, so there must not be one everywhere.
     let script = source("script", select(&SCRIPTS[..]).prop_map(Value::from).boxed()).boxed();
-    let mut starts = vec![
-        (5, source("from", origins(scope)).boxed()),
-        (5, source("value", constant()).boxed()),
-        (5, template(scope)),
-        (1, script),
-    ];
+    let kept = || of(select(vec!["drop", "keep"]).prop_map(Value::from));
+    let from = (origins(scope), kept(), kept()).prop_map(|(from, nulls, empty)| {
+        object(vec![("from", Some(from)), ("nulls", nulls), ("empty", empty)])
+    });
+    let mut starts =
+        vec![(5, from.boxed()), (5, source("value", constant()).boxed()), (5, template(scope)), (1, script)];
     if scope.depth > 0 {
         starts.push((5, source("object", data(scope.deeper())).boxed()));
         let item = data(Scope { in_item: true, ..scope.deeper() });
@@ -359,13 +279,21 @@ fn rest(scope: Scope) -> Parts {
         of(patterns.clone()),
         of(patterns),
     );
-    let second =
-        (choice(vec!["drop", "keep", "erase"]), choice(vec!["drop", "keep"]), switch(), switch(), switch());
+    let moved = proptest::option::weighted(0.2, Just(json!({ "a": TARGETS[0], "email": TARGETS[1] })));
+    let second = (
+        choice(vec!["drop", "keep", "erase"]),
+        choice(vec!["drop", "keep"]),
+        switch(),
+        switch(),
+        switch(),
+        switch(),
+        moved,
+    );
     (first, second)
         .prop_map(
             |(
                 (rest, keys, objects, arrays, except, keep, keep_keys),
-                (nulls, empty, expand, spread, replaces),
+                (nulls, empty, expand, spread, replaces, moments, moved),
             )| {
                 let nested = objects.as_ref().and_then(Value::as_str);
                 let expand = expand.filter(|_| matches!(nested, Some("stringify" | "keep")));
@@ -382,6 +310,8 @@ fn rest(scope: Scope) -> Parts {
                     ("expand_dots", expand),
                     ("spread", spread),
                     ("replaces", replaces),
+                    ("moments", moments),
+                    ("moved", moved),
                 ])
             },
         )
@@ -427,20 +357,28 @@ fn record(scope: Scope) -> Parts {
         of(select(vec!["cut", "pass"]).prop_map(Value::from)),
         proptest::option::weighted(0.2, condition(scope)),
     );
-    parts
-        .prop_map(|(kind, address, name, ts, data, most, limits, when)| {
-            let record = object(vec![
-                ("address", Some(address)),
-                ("name", Some(name).filter(|_| kind == "event")),
-                ("ts", ts.filter(|_| kind != "token")),
-                ("data", data),
-                ("max_fields", most),
-                ("limits", limits),
-                ("when", when),
-            ]);
-            object(vec![(kind, Some(record))])
-        })
-        .boxed()
+    let call = (
+        select(vec!["event.push", "onUserLogin"]),
+        vec(expression(scope), 0..3).prop_map(Value::from),
+        proptest::option::weighted(0.2, condition(scope)),
+    );
+    let call = call.prop_map(|(method, args, when)| {
+        let call = object(vec![("method", Some(method.into())), ("args", Some(args)), ("when", when)]);
+        json!({ "call": call })
+    });
+    let sent = parts.prop_map(|(kind, address, name, ts, data, most, limits, when)| {
+        let record = object(vec![
+            ("address", Some(address)),
+            ("name", Some(name).filter(|_| kind == "event")),
+            ("ts", ts.filter(|_| kind != "token")),
+            ("data", data),
+            ("max_fields", most),
+            ("limits", limits),
+            ("when", when),
+        ]);
+        object(vec![(kind, Some(record))])
+    });
+    prop_oneof![4 => sent, 1 => call].boxed()
 }
 
 /// A code and a message; of what fails also who must act.
@@ -475,6 +413,8 @@ fn rule_that_emits(scope: Scope) -> Parts {
     let script = proptest::option::weighted(0.1, select(&CHANGES[..]).prop_map(Value::from));
     (proptest::option::weighted(0.5, condition(scope)), require, vec(record(scope), 0..4), script)
         .prop_map(|(when, require, emit, script)| {
+            // What a script could not change it is not put beside.
+            let script = script.filter(|_| emit.iter().all(|record| record.get("call").is_none()));
             let emit = Some(Value::from(emit));
             object(vec![("when", when), ("require", require), ("emit", emit), ("script", script)])
         })

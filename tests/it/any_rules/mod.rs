@@ -2,6 +2,7 @@
 
 mod grammar;
 mod hostile;
+mod vocabulary;
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -46,13 +47,18 @@ fn check_records(evaluator: &mut Evaluator, event: &str) -> Result<(), TestCaseE
         let keys: Vec<String> =
             json.members(At::ROOT).map(|(key, _)| json.decoded(key).into_owned()).collect();
         let kind = |key: &str| json.get(At::ROOT, key).map(|at| json.kind(at));
+        let named = json.get(At::ROOT, "type").map(|at| json.content(at));
+        prop_assert_eq!(named, Some(record.kind.as_str()), "{}", text);
         let data = match record.kind {
             RecordKind::Profile => "profileData",
             RecordKind::Event => "evtData",
             RecordKind::Token => "tokenData",
+            RecordKind::Call => {
+                prop_assert_eq!(keys, ["type", "method", "args"], "{}", text);
+                prop_assert_eq!((kind("method"), kind("args")), (Some(Kind::String), Some(Kind::Array)));
+                continue;
+            }
         };
-        let named = json.get(At::ROOT, "type").map(|at| json.content(at));
-        prop_assert_eq!(named, Some(record.kind.as_str()), "{}", text);
         prop_assert_eq!(kind(data), Some(Kind::Object), "{}", text);
         let addresses: Vec<Kind> = ["identity", "objectId"].into_iter().filter_map(kind).collect();
         prop_assert!(matches!(addresses[..], [Kind::String | Kind::Number]), "{}", text);
@@ -132,7 +138,7 @@ fn the_grammar_says_all_that_the_language_can() {
     }
     let lines = "type event where shape present missing option integration_off all any not from template value script \
                  object each item lookup as default when rest keys objects arrays except keep keep_keys nulls empty \
-                 expand_dots spread replaces profile event token address name data ts limits max_fields require class \
+                 expand_dots spread replaces moments moved profile event token call method args address name data ts limits max_fields require class \
                  emit filter fail extras values options";
     let operators = Operator::ALL.map(|spec| spec.name);
     let (formats, cases) = (Format::ALL.map(|(name, _)| name), KeyCase::ALL.map(|(name, _)| name));

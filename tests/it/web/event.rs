@@ -237,6 +237,31 @@ async fn several_pasted_events_are_previewed_in_order() {
 }
 
 #[tokio::test]
+async fn another_pack_is_tried_and_its_sdk_calls_are_shown_without_an_upload() {
+    let app = app().await;
+    let browser = Browser::signed_in(&app).await;
+    let first = browser.get("/preview").await;
+    assert!(first.text().contains("<option value=\"segment-cloud\" selected>"), "{}", first.text());
+    let event = r#"{"type":"identify","userId":"u1","traits":{"name":"Jane Doe","planName":"gold"}}"#;
+    let page = browser.post("/preview", &[("event", event), ("pack", "segment-device-web")]).await;
+    let words = text(&page);
+    for expected in [
+        "Mapped The device would make the SDK calls below.",
+        "Record 1: call",
+        "Identity \"u1\" userId identify",
+        "planName \"gold\" traits.planName identify",
+    ] {
+        assert!(words.contains(expected), "{expected}: {words}");
+    }
+    assert!(page.text().contains("<option value=\"segment-device-web\" selected>"));
+    assert!(!words.contains("The upload as a command"), "{words}");
+    assert_eq!(app.app.rules.plan().pack(), "segment-cloud");
+
+    let page = browser.post("/preview", &[("event", event), ("pack", "nothing")]).await;
+    assert!(text(&page).contains("R110"), "{}", text(&page));
+}
+
+#[tokio::test]
 async fn hostile_text_is_only_text() {
     let app = app().await;
     let hostile = r#"<script>alert(1)</script><img src=x onerror=alert(1)>"#;

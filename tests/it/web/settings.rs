@@ -253,3 +253,20 @@ async fn choosing_another_pack_leaves_the_options_of_the_one_before_behind() {
     assert!(app.app.settings.load().0.options.is_empty());
     assert!(app.app.rules.problem().is_none());
 }
+
+#[tokio::test]
+async fn a_pack_that_makes_sdk_calls_is_neither_offered_nor_taken() {
+    let app = app().await;
+    let browser = Browser::signed_in(&app).await;
+    let page = browser.get("/settings").await;
+    assert!(page.text().contains("<option>rudderstack</option>"), "{}", page.text());
+    assert!(!page.text().contains("segment-device-"));
+    let answer = save(&browser, &[("pack", "segment-device-web")]).await;
+    assert_eq!(answer.status, 422);
+    assert!(
+        text(&answer).contains("can send nothing, so it can not be in force (R310)"),
+        "{}",
+        text(&answer)
+    );
+    assert_eq!(app.app.settings.load().0.pack, None);
+}

@@ -49,18 +49,24 @@ pub static CASE: Mapping = Mapping {
 /// What is expected.
 pub static EXPECT: Mapping = Mapping {
     name: "expect",
-    what: "`records`, `outcome`, `reason` or `warnings`",
+    what: "`records`, `outcome`, `reason`, `message`, `rules` or `warnings`",
     doc: "What is expected of a call.",
     keys: &[
         Key::may("outcome", Choice(|| words(&End::CHOICES)), "How the call ends."),
         Key::may("reason", Text, "The code of the reason why it is not mapped."),
+        Key::may("message", Text, "The message of that reason."),
         Key::may(
             "records",
             List(&Either(&[Object, Text])),
             "The records. A mapping is compared by value, text byte for byte.",
         ),
+        Key::may(
+            "rules",
+            OneOrMany(&Text),
+            "The ids of the rules that applied: the one that decided, then those that added records.",
+        ),
         Key::may("warnings", List(&Text), "The codes of the warnings, in order."),
     ],
     others: None,
-    together: &[Together::AtLeastOne(&["outcome", "reason", "records", "warnings"])],
+    together: &[Together::AtLeastOne(&["outcome", "reason", "message", "records", "rules", "warnings"])],
 };

@@ -10,15 +10,16 @@ use crate::engine::rules::record;
 /// An element of `emit`.
 pub static RECORD: Mapping = Mapping {
     name: "record",
-    what: "a record: `profile`, `event` or `token`",
+    what: "a record: `profile`, `event`, `token` or `call`",
     doc: "A record for CleverTap.",
     keys: &[
         Key::may("profile", Mapping(|| &PROFILE), "What CleverTap knows of a user."),
         Key::may("event", Mapping(|| &EVENT), "Something a user did."),
         Key::may("token", Mapping(|| &TOKEN), "A token for push messages."),
+        Key::may("call", Mapping(|| &CALL), "A call of CleverTap's SDK, for preview only."),
     ],
     others: None,
-    together: &[Together::ExactlyOne(&["profile", "event", "token"])],
+    together: &[Together::ExactlyOne(&["profile", "event", "token", "call"])],
 };
 
 /// The shape of a kind of record.
@@ -27,6 +28,7 @@ pub fn of(kind: RecordKind) -> &'static Mapping {
         RecordKind::Profile => &PROFILE,
         RecordKind::Event => &EVENT,
         RecordKind::Token => &TOKEN,
+        RecordKind::Call => &CALL,
     }
 }
 
@@ -64,6 +66,20 @@ pub static TOKEN: Mapping = Mapping {
     what: "a record",
     doc: "A token for push messages.",
     keys: &[ADDRESS_KEY, MAX_FIELDS, LIMITS, WHEN, DATA_KEY],
+    others: None,
+    together: &[],
+};
+
+/// A call of the SDK.
+pub static CALL: Mapping = Mapping {
+    name: "call",
+    what: "a record",
+    doc: "A call that a device-mode wrapper makes to CleverTap's SDK. It is shown, never sent.",
+    keys: &[
+        Key::must("method", Text, "The method, as `event.push`."),
+        WHEN,
+        Key::may("args", List(&EXPRESSION), "The arguments, in order; one that yields nothing is null."),
+    ],
     others: None,
     together: &[],
 };

@@ -45,6 +45,16 @@ pub static VALUE: Mapping = Mapping {
             OneOrMany(&Choice(|| words(&Format::ALL))),
             "A form, or several one after another. What can not be brought into it is left out with a warning.",
         ),
+        Key::may(
+            "nulls",
+            Choice(|| words(&rest::BLANKS)),
+            "Whether null counts as something; beside `from`.",
+        ),
+        Key::may(
+            "empty",
+            Choice(|| words(&rest::BLANKS)),
+            "Whether empty text counts as something; beside `from`.",
+        ),
         Key::may("default", Json, "What stands in where nothing else yields anything."),
         Key::may("when", Mapping(|| &CONDITION), "When it is tried at all."),
         Key::may(
@@ -62,6 +72,8 @@ pub static VALUE: Mapping = Mapping {
     together: &[
         Together::ExactlyOne(&["from", "template", "value", "script", "object", "each"]),
         Together::Needs("each", "item"),
+        Together::Needs("nulls", "from"),
+        Together::Needs("empty", "from"),
     ],
 };
 
@@ -154,6 +166,12 @@ pub static REST: Mapping = Mapping {
             OneOrMany(&Text),
             "Keys whose name stays while the value is treated as all others.",
         ),
+        Key::may(
+            "moved",
+            Members(&Text),
+            "Keys that a named value takes over, as `{ name: Name }`: left out where that value has been written.",
+        ),
+        Key::may("moments", Boolean, "Whether text that is an ISO date becomes its moment in UTC."),
         NULLS,
         Key::may("empty", Choice(|| words(&rest::BLANKS)), "Whether empty text is copied."),
         Key::may("replaces", Boolean, "Whether what is copied replaces what is there."),

@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// What kind of problem. Ranges: `R1xx` YAML and shape, `R2xx` conditions, `R3xx` mapping,
-/// `R4xx` cases next to rules, `R5xx` scripts.
+/// `R4xx` cases next to rules, `R5xx` scripts, `R6xx` lints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Code {
     /// The file is not YAML.
@@ -58,11 +58,33 @@ pub enum Code {
     R504,
     /// A script names a variable that there is not.
     R505,
+    /// A rule that no event reaches, because those before it decide all of its events.
+    R601,
+    /// Two rules that make records share some events, and only their order decides between them.
+    R602,
+    /// A condition that always holds, or never.
+    R603,
+    /// An event's name that only CleverTap itself may give.
+    R604,
+    /// A name that is nearly one of CleverTap's own.
+    R605,
+    /// Two lines of a record that write the same key.
+    R606,
+    /// A path that leads nowhere in such a call.
+    R607,
+    /// A rule that no case next to the rules reaches.
+    R608,
+    /// A secret, or something about a person, in a rule file.
+    R609,
+    /// A key by its old name.
+    R610,
+    /// An `allow` that silences nothing.
+    R611,
 }
 
 impl Code {
     /// Every code, in order.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 34] = [
         Self::R101,
         Self::R102,
         Self::R103,
@@ -86,6 +108,17 @@ impl Code {
         Self::R503,
         Self::R504,
         Self::R505,
+        Self::R601,
+        Self::R602,
+        Self::R603,
+        Self::R604,
+        Self::R605,
+        Self::R606,
+        Self::R607,
+        Self::R608,
+        Self::R609,
+        Self::R610,
+        Self::R611,
     ];
 
     /// As shown, `R101`.
@@ -114,6 +147,47 @@ impl Code {
             Self::R503 => "R503",
             Self::R504 => "R504",
             Self::R505 => "R505",
+            Self::R601 => "R601",
+            Self::R602 => "R602",
+            Self::R603 => "R603",
+            Self::R604 => "R604",
+            Self::R605 => "R605",
+            Self::R606 => "R606",
+            Self::R607 => "R607",
+            Self::R608 => "R608",
+            Self::R609 => "R609",
+            Self::R610 => "R610",
+            Self::R611 => "R611",
+        }
+    }
+}
+
+impl Code {
+    /// How grave it is: lints are warnings, everything else keeps a set from going live.
+    pub fn severity(self) -> Severity {
+        match self.as_str().starts_with("R6") {
+            true => Severity::Warning,
+            false => Severity::Error,
+        }
+    }
+}
+
+/// How grave a problem is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// A set with one never goes live.
+    Error,
+    /// A lint: it is said, and nothing else follows from it.
+    Warning,
+}
+
+impl Severity {
+    /// As shown, `error`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
         }
     }
 }
@@ -158,7 +232,7 @@ pub struct Diagnostic {
     pub help: Option<String>,
 }
 
-/// All problems of a set of files, in order of file and place.
+/// All problems of a set of files: errors first, each kind in order of file and place.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
@@ -183,6 +257,32 @@ impl Diagnostics {
         self.list.push(Diagnostic { code, message: message.into(), place, help });
     }
 
+    /// Adds what was found elsewhere, with the texts it is about.
+    pub fn append(&mut self, other: Self) {
+        self.list.extend(other.list);
+        self.sources.extend(other.sources);
+    }
+
+    /// Whether one of them keeps the set from going live.
+    pub fn has_errors(&self) -> bool {
+        self.list.iter().any(|problem| problem.code.severity() == Severity::Error)
+    }
+
+    /// How many there are of a gravity.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.list.iter().filter(|problem| problem.code.severity() == severity).count()
+    }
+
+    /// Keeps those for which `keep` holds.
+    pub fn retain(&mut self, keep: impl FnMut(&Diagnostic) -> bool) {
+        self.list.retain(keep);
+    }
+
+    /// The text of a file, where it is known.
+    pub fn source(&self, file: &str) -> Option<&str> {
+        self.sources.get(file).map(|text| &**text)
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
@@ -198,9 +298,12 @@ impl Diagnostics {
         self.list.iter()
     }
 
-    /// Puts them in order of file and place and drops exact repetitions.
+    /// Puts errors first, each kind in order of file and place, and drops exact repetitions.
     pub fn sort(&mut self) {
-        self.list.sort_by(|a, b| a.place.cmp(&b.place).then_with(|| a.code.cmp(&b.code)));
+        self.list.sort_by(|a, b| {
+            let gravity = a.code.severity().cmp(&b.code.severity());
+            gravity.then_with(|| a.place.cmp(&b.place)).then_with(|| a.code.cmp(&b.code))
+        });
         self.list.dedup();
     }
 
@@ -209,7 +312,11 @@ impl Diagnostics {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
         let mut text = String::new();
         for problem in &self.list {
-            let title = Level::ERROR.primary_title(problem.message.as_str()).id(problem.code.as_str());
+            let level = match problem.code.severity() {
+                Severity::Error => Level::ERROR,
+                Severity::Warning => Level::WARNING,
+            };
+            let title = level.primary_title(problem.message.as_str()).id(problem.code.as_str());
             let mut group = match problem.place.as_ref().and_then(|p| Some((p, self.sources.get(&p.file)?))) {
                 Some((place, source)) => {
                     let end = place.end.min(source.len());

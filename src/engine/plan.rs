@@ -32,6 +32,8 @@ pub struct Plan {
     packs: Vec<String>,
     revision: String,
     record_names: [NameId; 3],
+    /// What reading found that keeps nothing from going live.
+    pub(super) notices: Diagnostics,
 }
 
 impl Plan {
@@ -46,7 +48,7 @@ impl Plan {
         let plan = compile(files, pack, options, &mut problems);
         problems.sort();
         match plan {
-            Some(plan) if problems.is_empty() => Ok(plan),
+            Some(plan) if !problems.has_errors() => Ok(Self { notices: problems, ..plan }),
             _ => Err(problems),
         }
     }
@@ -161,7 +163,7 @@ fn compile(
         NameId(at as u32)
     });
     let revision = revision(files, &live, &pack.options);
-    Some(Plan { pack, packs, revision, record_names })
+    Some(Plan { pack, packs, revision, record_names, notices: Diagnostics::default() })
 }
 
 /// The name of the pack in a file: that of the file.

@@ -43,7 +43,7 @@ const HOMES: [(&str, &[&str]); 10] = [
     ("reqwest", &["src/delivery/client.rs"]),
     ("askama", &["src/web/"]),
     ("serde_yaml", &["src/engine/rules/"]),
-    ("saphyr_parser", &["src/engine/rules/source.rs"]),
+    ("saphyr_parser", &["src/engine/rules/reading.rs"]),
     ("rhai", &["src/engine/script/"]),
     ("heck", &["src/engine/keys.rs"]),
     ("annotate_snippets", &["src/engine/diagnostic.rs"]),

@@ -72,6 +72,15 @@ impl Path {
         Some(at)
     }
 
+    /// The keys it goes by, from the call on.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        let rest = self.rest.iter().filter_map(|segment| match segment {
+            Segment::Key(key) => Some(&**key),
+            Segment::Index(_) => None,
+        });
+        self.member.map(Member::name).into_iter().chain(rest)
+    }
+
     /// As written.
     pub fn as_str(&self) -> &str {
         &self.text

@@ -59,6 +59,12 @@ impl Condition {
         Self::All(Vec::new())
     }
 
+    /// Holds for calls of one kind.
+    pub fn of_kind(kind: CallKind) -> Self {
+        let nowhere = Place { file: "".into(), line: 0, column: 0, start: 0, end: 0 };
+        Self::Test(Test::Type(KindSet::default().with(kind)), nowhere)
+    }
+
     /// Reads a condition.
     pub fn parse(node: &Node<'_>, scope: &Scope<'_>, problems: &mut Diagnostics) -> Option<Self> {
         let fields = node.fields(problems, "a condition, as `type: track`")?;
@@ -90,7 +96,7 @@ impl Condition {
         }
         if let Some(node) = fields.get("where") {
             for (path, node) in node.members(problems, "paths and what is asked of them") {
-                let origin = Origin::parse_text(path, &node, scope, problems);
+                let origin = Origin::parse_key(path, &node, scope, problems);
                 let predicates = Predicate::parse(&node, problems);
                 line(&node, origin.map(|origin| Test::Where { origin, predicates }));
             }
@@ -103,6 +109,22 @@ impl Condition {
         }
         if let Some(node) = fields.get("not") {
             lines.extend(Self::parse(&node, scope, problems).map(|inner| Self::Not(Box::new(inner))));
+        }
+        for (key, truth) in [("all", "always"), ("any", "never")] {
+            if let Some(node) = fields.get(key).filter(|node| node.is_empty_list()) {
+                let message = format!("`{key}` has nothing in it, so it {truth} holds");
+                problems.push(
+                    Code::R603,
+                    Some(node.key_place()),
+                    message,
+                    Some(format!("leave `{key}` out")),
+                );
+            }
+        }
+        if lines.is_empty() && fields.is_empty() {
+            let message = "the condition has nothing in it, so it always holds";
+            let help = "leave it out, or write what must hold";
+            problems.push(Code::R603, Some(node.key_place()), message, Some(help.into()));
         }
         fields.finish(problems);
         Some(if lines.len() == 1 { lines.remove(0) } else { Self::All(lines) })

@@ -3,6 +3,7 @@
 //! `source.rs` reads a file, `reader.rs` takes values out of it and notes every problem, the rest are the parts of a
 //! rule. Deliberately no running: that is `engine/evaluate.rs`, on the plan that `engine/plan.rs` makes of these.
 
+pub mod allow;
 pub mod condition;
 pub mod data;
 pub mod expression;
@@ -11,18 +12,21 @@ pub mod operator;
 pub mod option;
 pub mod pack;
 pub mod reader;
+mod reading;
 pub mod record;
 pub mod rest;
 pub mod rule;
 pub mod source;
+pub mod survey;
 
-use crate::engine::diagnostic::{Code, Diagnostics, did_you_mean};
+use crate::engine::diagnostic::{Code, Diagnostics, Place, did_you_mean};
 use crate::engine::event::Path;
 use crate::engine::script::Compiler;
 use option::PackOption;
 use reader::Node;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
+use survey::Survey;
 
 /// What a part of a rule may refer to, and the numbers it is given.
 #[derive(Debug)]
@@ -37,6 +41,8 @@ pub struct Scope<'a> {
     pub rests: &'a Cell<u16>,
     /// Compiles scripts.
     pub scripts: &'a Compiler<'a>,
+    /// What is noted for lints.
+    pub survey: &'a RefCell<Survey>,
     /// Whether `item` means something.
     pub in_item: bool,
     /// Whether what is too long for CleverTap is cut.
@@ -133,6 +139,20 @@ impl Origin {
         scope: &Scope<'_>,
         problems: &mut Diagnostics,
     ) -> Option<Self> {
+        Self::parse_at(text, node.part(text), scope, problems)
+    }
+
+    /// Reads a path or `$name` that is the key of a node.
+    pub fn parse_key(
+        text: &str,
+        node: &Node<'_>,
+        scope: &Scope<'_>,
+        problems: &mut Diagnostics,
+    ) -> Option<Self> {
+        Self::parse_at(text, node.key_place(), scope, problems)
+    }
+
+    fn parse_at(text: &str, place: Place, scope: &Scope<'_>, problems: &mut Diagnostics) -> Option<Self> {
         let Some(name) = text.strip_prefix('$') else {
             if scope.in_item && text == "item" {
                 return Some(Self::Item(None, text.into()));
@@ -140,9 +160,12 @@ impl Origin {
             let within = text.strip_prefix("item.").filter(|_| scope.in_item);
             return match Path::parse(within.unwrap_or(text)) {
                 Ok(path) if within.is_some() => Some(Self::Item(Some(path.anywhere()), text.into())),
-                Ok(path) => Some(Self::Path(path)),
+                Ok(path) => {
+                    scope.survey.borrow_mut().paths.push((path.clone(), place));
+                    Some(Self::Path(path))
+                }
                 Err(message) => {
-                    node.problem(problems, Code::R201, message, None);
+                    problems.push(Code::R201, Some(place), message, None);
                     None
                 }
             };
@@ -150,7 +173,7 @@ impl Origin {
         let found = scope.values.iter().position(|value| value == name);
         if found.is_none() {
             let help = did_you_mean(name, scope.values.iter().map(String::as_str));
-            node.problem(problems, Code::R202, format!("`values` defines no `{name}`"), help);
+            problems.push(Code::R202, Some(place), format!("`values` defines no `{name}`"), help);
         }
         found.map(|index| Self::Value(ValueId(index as u16), text.into()))
     }

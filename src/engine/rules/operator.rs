@@ -184,9 +184,12 @@ pub struct Predicate {
     pub operator: Operator,
     /// The operand as written, for traces.
     pub shown: String,
-    literals: Vec<Literal>,
-    types: Vec<ValueType>,
-    ignore_case: bool,
+    /// The values it is given.
+    pub literals: Vec<Literal>,
+    /// The types it is given.
+    pub types: Vec<ValueType>,
+    /// Whether case does not count.
+    pub ignore_case: bool,
 }
 
 impl Predicate {
@@ -253,7 +256,8 @@ impl Predicate {
         }
     }
 
-    fn switch(&self) -> bool {
+    /// Whether it is given `true`.
+    pub fn switch(&self) -> bool {
         self.literals.first() == Some(&Literal::Boolean(true))
     }
 

@@ -1,11 +1,13 @@
 //! Packs: a file of options, values and rules that together are one mapping.
 
+use super::allow::Allow;
 use super::expression::Expression;
 use super::layer::Layer;
 use super::option::{self, PackOption};
 use super::reader::Node;
 use super::rule::Rule;
 use super::source::Source;
+use super::survey::Survey;
 use super::{Limits, Scope};
 use crate::engine::diagnostic::{Code, Diagnostics};
 use crate::engine::plan::{RuleFiles, pack_name};
@@ -34,6 +36,8 @@ pub struct Pack {
     pub rests: u16,
     /// What its scripts use.
     pub scripts: Used,
+    /// What lints look at.
+    pub survey: Survey,
 }
 
 impl Pack {
@@ -58,6 +62,7 @@ impl Pack {
         let mut values = Vec::with_capacity(value_nodes.len());
         let mut known: Vec<String> = Vec::with_capacity(value_nodes.len());
         let (names, rests, scripts) = (RefCell::default(), Cell::new(0), Compiler::new(files));
+        let survey = RefCell::new(Survey::default());
         for (name, node) in value_nodes.iter().chain(&layer.values) {
             // A value may use those above it, so that none can use itself.
             let limits = Limits::default();
@@ -67,6 +72,7 @@ impl Pack {
                 names: &names,
                 rests: &rests,
                 scripts: &scripts,
+                survey: &survey,
                 in_item: false,
                 limits,
             };
@@ -80,6 +86,7 @@ impl Pack {
             names: &names,
             rests: &rests,
             scripts: &scripts,
+            survey: &survey,
             in_item: false,
             limits,
         };
@@ -92,9 +99,14 @@ impl Pack {
         let mut extras = list(fields.get("extras"), problems);
         layer.apply(&mut rules, &mut extras, &scope, problems);
         check_ids(rules.iter().chain(&extras), problems);
+        let mut survey = survey.into_inner();
+        if let Some(node) = fields.get("allow") {
+            survey.allows.extend(Allow::parse(&node, &fields.node, problems));
+        }
+        survey.allows.extend(layer.allows.iter().cloned());
         fields.finish(problems);
         let (names, rests, scripts) = (names.into_inner(), rests.get(), scripts.used());
-        Some(Self { name: name?, options, values, rules, extras, names, rests, scripts })
+        Some(Self { name: name?, options, values, rules, extras, names, rests, scripts, survey })
     }
 }
 

@@ -5,6 +5,7 @@ use crate::engine::diagnostic::{Code, Diagnostics, Place, did_you_mean};
 use serde_yaml::Value;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A value of a rule file and where it stands.
@@ -15,6 +16,9 @@ pub struct Node<'a> {
     /// The value.
     pub value: &'a Value,
 }
+
+/// Old names of keys, which still work and are complained of: what people write who come from other tools.
+pub const RENAMED: [(&str, &str); 2] = [("drop", "filter"), ("if", "when")];
 
 /// What a node is, in words.
 fn noun(value: &Value) -> String {
@@ -40,6 +44,11 @@ impl<'a> Node<'a> {
         self.source.place(&self.pointer)
     }
 
+    /// Where a part of the node's text stands.
+    pub fn part(&self, part: &str) -> Place {
+        self.source.part(&self.place(), part)
+    }
+
     /// Where the member's key stands, or the value when it is no member.
     pub fn key_place(&self) -> Place {
         self.source.key_place(&self.pointer)
@@ -48,6 +57,29 @@ impl<'a> Node<'a> {
     /// The text of its file.
     pub fn file_text(&self) -> Arc<str> {
         self.source.text.clone()
+    }
+
+    /// The file, and from where to where in it the value reaches, in bytes.
+    pub fn extent(&self) -> Extent {
+        Extent { file: self.source.file.clone(), bytes: self.source.extent(&self.pointer) }
+    }
+
+    /// Calls `look` with every text at or below this node, keys too, and where it stands.
+    pub fn each_text(&self, look: &mut dyn FnMut(&'a str, Place)) {
+        match self.value {
+            Value::String(text) => look(text, self.place()),
+            Value::Sequence(_) => self.one_or_many().iter().for_each(|node| node.each_text(look)),
+            Value::Mapping(mapping) => {
+                for (key, value) in mapping {
+                    if let Some(name) = key.as_str() {
+                        let node = self.child(name, value);
+                        look(name, node.key_place());
+                        node.each_text(look);
+                    }
+                }
+            }
+            _ => {}
+        }
     }
 
     fn child(&self, key: &str, value: &'a Value) -> Self {
@@ -123,6 +155,11 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// Whether it is a list without elements.
+    pub fn is_empty_list(&self) -> bool {
+        self.value.as_sequence().is_some_and(Vec::is_empty)
+    }
+
     /// A list of texts, or one.
     pub fn texts(&self, problems: &mut Diagnostics, what: &str) -> Vec<String> {
         self.one_or_many().iter().filter_map(|node| node.text(problems, what)).map(str::to_owned).collect()
@@ -138,12 +175,16 @@ impl<'a> Node<'a> {
         for (key, value) in mapping {
             match key.as_str() {
                 Some(name) => members.push((name, self.child(name, value))),
-                None => self.problem(
-                    problems,
-                    Code::R104,
-                    format!("expected text as a key, found {}", noun(key)),
-                    Some("put it in quotes".into()),
-                ),
+                None => {
+                    let written = match key {
+                        Value::Bool(value) => value.to_string(),
+                        Value::Number(number) => number.to_string(),
+                        _ => String::new(),
+                    };
+                    let place = self.child(&written, value).key_place();
+                    let message = format!("expected text as a key, found {}", noun(key));
+                    problems.push(Code::R104, Some(place), message, Some("put it in quotes".into()));
+                }
             }
         }
         members
@@ -153,7 +194,28 @@ impl<'a> Node<'a> {
     pub fn fields(&self, problems: &mut Diagnostics, what: &'static str) -> Option<Fields<'a>> {
         let is_mapping = self.value.is_mapping();
         let members = self.members(problems, what);
-        is_mapping.then(|| Fields { node: self.clone(), members, asked: RefCell::default() })
+        is_mapping.then(|| Fields {
+            node: self.clone(),
+            members,
+            asked: RefCell::default(),
+            renamed: RefCell::default(),
+        })
+    }
+}
+
+/// A stretch of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extent {
+    /// The file.
+    pub file: Arc<str>,
+    /// From where to where, in bytes.
+    pub bytes: Range<usize>,
+}
+
+impl Extent {
+    /// Whether a place is in it.
+    pub fn holds(&self, place: &Place) -> bool {
+        place.file == self.file && self.bytes.contains(&place.start)
     }
 }
 
@@ -164,13 +226,26 @@ pub struct Fields<'a> {
     pub node: Node<'a>,
     members: Vec<(&'a str, Node<'a>)>,
     asked: RefCell<BTreeSet<&'static str>>,
+    /// Keys that were found by their old names: the old, the new.
+    renamed: RefCell<BTreeSet<(&'static str, &'static str)>>,
 }
 
 impl<'a> Fields<'a> {
+    /// Whether there is no key at all.
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
     /// The value of a key, if it is there.
     pub fn get(&self, key: &'static str) -> Option<Node<'a>> {
         self.asked.borrow_mut().insert(key);
-        self.members.iter().find(|(name, _)| *name == key).map(|(_, node)| node.clone())
+        let find =
+            |key: &str| self.members.iter().find(|(name, _)| *name == key).map(|(_, node)| node.clone());
+        find(key).or_else(|| {
+            let (old, new) = RENAMED.into_iter().find(|(old, new)| *new == key && find(old).is_some())?;
+            self.renamed.borrow_mut().insert((old, new));
+            find(old)
+        })
     }
 
     /// The value of a key that must be there.
@@ -185,9 +260,13 @@ impl<'a> Fields<'a> {
 
     /// Complains of every key that was not asked for.
     pub fn finish(self, problems: &mut Diagnostics) {
-        let asked = self.asked.into_inner();
+        let (asked, renamed) = (self.asked.into_inner(), self.renamed.into_inner());
         for (name, node) in &self.members {
-            if !asked.contains(name) {
+            if let Some((old, new)) = renamed.iter().find(|(old, _)| old == name) {
+                let message = format!("`{old}` is an old name of the key `{new}`");
+                let help = format!("write `{new}`; it means the same");
+                problems.push(Code::R610, Some(node.key_place()), message, Some(help));
+            } else if !asked.contains(name) {
                 let list = asked.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
                 let help = did_you_mean(name, asked.iter().copied())
                     .unwrap_or_else(|| format!("known here: {list}"));

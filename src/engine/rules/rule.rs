@@ -1,6 +1,7 @@
 //! Rules: a condition and what happens when it holds.
 
 use super::Scope;
+use super::allow::Allow;
 use super::condition::Condition;
 use super::reader::{Fields, Node};
 use super::record::RecordTemplate;
@@ -87,6 +88,13 @@ impl Rule {
             Some(node) => Condition::parse(&node, scope, problems),
             None => Some(Condition::always()),
         };
+        if let Some(id) = id {
+            scope.survey.borrow_mut().rules.push((id.into(), fields.node.extent()));
+        }
+        if let Some(node) = fields.get("allow") {
+            let allowed = Allow::parse(&node, &fields.node, problems);
+            scope.survey.borrow_mut().allows.extend(allowed);
+        }
         let named = ["emit", "filter", "fail"].into_iter().filter(|key| fields.get(key).is_some()).count();
         let emit = fields.get("emit").map(|node| {
             let nodes = node.list(problems, "a list of records");

@@ -1,7 +1,7 @@
 //! The flags that say which rules are meant, the same for every verb.
 
 use super::Failure;
-use crate::engine::Plan;
+use crate::engine::{Plan, RuleFiles};
 use crate::rulebook;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -32,14 +32,19 @@ impl RulesArgs {
         self.options.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect()
     }
 
-    /// Reads and compiles the rules.
-    pub fn compile(&self) -> Result<Plan, Failure> {
-        let files = rulebook::load_files(&self.rules).map_err(|error| {
+    /// Reads the rule files.
+    pub fn load(&self) -> Result<RuleFiles, Failure> {
+        rulebook::load_files(&self.rules).map_err(|error| {
             Failure::CouldNotRun(format!(
                 "the rules directory `{}` can not be read: {error}",
                 self.rules.display()
             ))
-        })?;
+        })
+    }
+
+    /// Reads and compiles the rules.
+    pub fn compile(&self) -> Result<Plan, Failure> {
+        let files = self.load()?;
         Plan::compile(&files, self.pack.as_deref(), &self.options()).map_err(Failure::FoundProblems)
     }
 }

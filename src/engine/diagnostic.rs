@@ -4,8 +4,10 @@
 //! The first thing to know: a code, once released, keeps its meaning for ever; new problems get new numbers.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What kind of problem. Ranges: `R1xx` YAML and shape, `R2xx` conditions, `R3xx` mapping,
@@ -319,12 +321,11 @@ impl Diagnostics {
             let title = level.primary_title(problem.message.as_str()).id(problem.code.as_str());
             let mut group = match problem.place.as_ref().and_then(|p| Some((p, self.sources.get(&p.file)?))) {
                 Some((place, source)) => {
-                    let end = place.end.min(source.len());
-                    let start = place.start.min(end);
+                    let (shown, span) = shown(problem.code, place, source);
                     title.element(
-                        Snippet::source(source.as_ref())
+                        Snippet::source(shown)
                             .path(place.file.as_ref())
-                            .annotation(AnnotationKind::Primary.span(start..end)),
+                            .annotation(AnnotationKind::Primary.span(span)),
                     )
                 }
                 None => Group::with_title(title),
@@ -337,6 +338,23 @@ impl Diagnostics {
         }
         text
     }
+}
+
+/// A file's text and the stretch of it that is marked: of what goes over several lines the first. What should not be in
+/// the file is not shown again either.
+fn shown<'s>(code: Code, place: &Place, source: &'s str) -> (Cow<'s, str>, Range<usize>) {
+    let end = place.end.min(source.len());
+    let start = place.start.min(end);
+    let inside = source.get(start..end).unwrap_or_default();
+    let first = inside.lines().next().unwrap_or_default().trim_end();
+    let span = start..(start + first.len()).max(start + 1).min(source.len());
+    if code != Code::R609 {
+        return (Cow::Borrowed(source), span);
+    }
+    let hide = |c: char| if c == '\n' || c == '\r' { c.to_string() } else { "*".repeat(c.len_utf8()) };
+    let hidden: String = inside.chars().map(hide).collect();
+    let (before, after) = (source.get(..start).unwrap_or_default(), source.get(end..).unwrap_or_default());
+    (Cow::Owned(format!("{before}{hidden}{after}")), span)
 }
 
 impl fmt::Display for Diagnostics {

@@ -17,6 +17,7 @@ pub mod preview;
 pub mod proof;
 pub mod reason;
 pub mod record;
+pub mod report;
 pub mod rules;
 mod scope;
 pub mod script;

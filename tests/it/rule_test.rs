@@ -94,7 +94,7 @@ async fn too_little_coverage_ends_with_1_and_names_what_is_missing() {
     let ended = run(&["test", "alias", "--min-coverage", "50"], &rules()).await;
     assert_eq!(ended.code, Some(1), "{}", ended.stdout);
     assert!(ended.stdout.contains("not covered: track ("), "{}", ended.stdout);
-    assert!(ended.stdout.contains("1 cases: 1 passed, 0 failed"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("1 case: 1 passed, 0 failed"), "{}", ended.stdout);
     assert!(ended.stderr.contains("expected 50 % of rules"), "{}", ended.stderr);
 }
 

@@ -343,8 +343,13 @@ impl Diagnostics {
 /// A file's text and the stretch of it that is marked: of what goes over several lines the first. What should not be in
 /// the file is not shown again either.
 fn shown<'s>(code: Code, place: &Place, source: &'s str) -> (Cow<'s, str>, Range<usize>) {
-    let end = place.end.min(source.len());
-    let start = place.start.min(end);
+    // A mark of byte order would be counted as a column.
+    let (source, skipped) = match source.strip_prefix('\u{feff}') {
+        Some(rest) => (rest, source.len() - rest.len()),
+        None => (source, 0),
+    };
+    let end = place.end.saturating_sub(skipped).min(source.len());
+    let start = place.start.saturating_sub(skipped).min(end);
     let inside = source.get(start..end).unwrap_or_default();
     let first = inside.lines().next().unwrap_or_default().trim_end();
     let span = start..(start + first.len()).max(start + 1).min(source.len());
@@ -376,14 +381,53 @@ impl fmt::Display for Diagnostics {
     }
 }
 
-/// The candidate that a person most likely meant, if one is close: at most a third of the letters differ.
+/// What other tools call what rules call otherwise: the word found, the word meant.
+const ELSEWHERE: [(&str, &str); 22] = [
+    ("equals", "is"),
+    ("eq", "is"),
+    ("in", "is"),
+    ("isin", "is"),
+    ("ne", "is_not"),
+    ("notin", "is_not"),
+    ("prefix", "starts_with"),
+    ("suffix", "ends_with"),
+    ("regex", "matches"),
+    ("pattern", "matches"),
+    ("gt", "above"),
+    ("gte", "at_least"),
+    ("lt", "below"),
+    ("lte", "at_most"),
+    ("exists", "present"),
+    ("exclude", "except"),
+    ("omit", "except"),
+    ("keycase", "keys"),
+    ("nested", "objects"),
+    ("string", "text"),
+    ("list", "array"),
+    ("integer", "number"),
+];
+
+/// The candidate that a person most likely meant, if one is close: case, blanks and `_` do not count, and at most a third
+/// of the letters differ; else one that begins with what was found, or has another name elsewhere.
 pub fn did_you_mean<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    const SHORTEST_START: usize = 3;
     let fold = |text: &str| text.replace(['_', '-', ' '], "").to_lowercase();
     let wanted = fold(found);
-    candidates
-        .into_iter()
+    let candidates: Vec<&str> = candidates.into_iter().collect();
+    let close = candidates
+        .iter()
         .map(|candidate| (strsim::damerau_levenshtein(&wanted, &fold(candidate)), candidate))
         .filter(|(distance, candidate)| *distance <= candidate.chars().count().max(found.chars().count()) / 3)
         .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| format!("did you mean `{candidate}`?"))
+        .map(|(_, candidate)| *candidate);
+    let begun = || {
+        let long = wanted.chars().count() >= SHORTEST_START;
+        candidates.iter().copied().find(|candidate| long && fold(candidate).starts_with(&wanted))
+    };
+    let elsewhere = || {
+        let meant = ELSEWHERE.iter().filter(|(word, _)| *word == wanted).map(|(_, meant)| *meant);
+        meant.into_iter().find(|meant| candidates.contains(meant))
+    };
+    let meant = close.filter(|close| fold(close) == wanted).or_else(elsewhere).or(close).or_else(begun);
+    meant.map(|candidate| format!("did you mean `{candidate}`?"))
 }

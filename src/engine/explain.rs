@@ -91,13 +91,15 @@ impl Test {
     /// The test in words, as `` `type` is track ``.
     pub fn words(&self) -> String {
         let quoted = |names: &mut dyn Iterator<Item = &str>, word: &str| {
-            names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(word)
+            let names = names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(word);
+            if names.is_empty() { "one of an empty list".to_owned() } else { names }
         };
         let places = |origins: &[Origin]| quoted(&mut origins.iter().map(|origin| origin.as_str()), " and ");
         match self {
             Self::Type(kinds) => {
                 let names = CallKind::ALL.into_iter().filter(|kind| kinds.holds(*kind)).map(CallKind::as_str);
-                format!("`type` is {}", names.collect::<Vec<_>>().join(" or "))
+                let names = names.collect::<Vec<_>>().join(" or ");
+                format!("`type` is {}", if names.is_empty() { "one of an empty list" } else { &names })
             }
             Self::Option { name, expected, .. } => format!("the option `{name}` is {expected}"),
             Self::Present(origins) => format!("{} is there", places(origins)),

@@ -8,6 +8,7 @@ use super::reason::{OwnReason, Reason};
 use super::record::RecordKind;
 use super::rules::NameId;
 use super::rules::layer::Layer;
+use super::rules::option::Given;
 use super::rules::pack::{Pack, check_version};
 use super::rules::reader::Node;
 use super::rules::rule::Action;
@@ -127,7 +128,7 @@ fn compile(
     // Options and local rules of the entry file are about the pack it names.
     let same = entry.pack.as_ref().is_none_or(|named| *named == live);
     let mut given = if same { entry.options } else { BTreeMap::new() };
-    given.extend(options.iter().map(|(name, value)| (name.clone(), value.clone())));
+    given.extend(options.iter().map(|(name, value)| (name.clone(), (value.clone(), None))));
     let (none, nothing) = (BTreeMap::new(), Layer::default());
     let layer = if same { &entry.layer } else { &nothing };
     let mut packs = Vec::new();
@@ -175,7 +176,7 @@ pub(super) fn pack_name(file: &str) -> &str {
 #[derive(Default)]
 struct Entry<'a> {
     pack: Option<String>,
-    options: BTreeMap<String, Value>,
+    options: Given,
     layer: Layer<'a>,
     place: Option<super::diagnostic::Place>,
 }
@@ -191,7 +192,7 @@ fn parse_entry<'a>(source: &'a Source, problems: &mut Diagnostics) -> Entry<'a> 
     if let Some(node) = fields.get("options") {
         for (name, node) in node.members(problems, "the pack's options and their values") {
             match serde_json::to_value(node.value) {
-                Ok(value) => drop(entry.options.insert(name.to_owned(), value)),
+                Ok(value) => drop(entry.options.insert(name.to_owned(), (value, Some(node.key_place())))),
                 Err(_) => node.expected(problems, "a value that JSON has"),
             }
         }

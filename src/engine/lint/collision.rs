@@ -53,15 +53,15 @@ fn copied_again(field: &Field, rest: &Rest, found: &mut Diagnostics) {
         let source = rest.sources.first().map_or("", |source| source.as_str());
         let message = match rest.replaces {
             true => format!(
-                "`{}` is written here, and `\"*\"` writes over it with the same value of `{source}`",
+                "`{}` is written here, and `\"*\"` writes what stands in `{source}` over it",
                 field.target
             ),
-            false => format!(
-                "`{}` is written here, and `\"*\"` copies it from `{source}` again: a warning with every event",
-                field.target
-            ),
+            false => {
+                format!("`{}` is written here, and `\"*\"` copies it from `{source}` again", field.target)
+            }
         };
-        let help = format!("write `except: [{key}]` beside `rest`, or leave this line out");
+        let help =
+            format!("write `except: [{key}]` beside `rest`, or leave this line out if it changes nothing");
         found.push(Code::R606, Some(field.place.clone()), message, Some(help));
     }
 }

@@ -20,22 +20,18 @@ fn look(condition: &Condition, found: &mut Diagnostics) -> bool {
         Condition::Not(inner) => std::slice::from_ref(inner),
         Condition::Test(..) => &[],
     };
-    let mut inside = false;
+    // Reading has complained of what has nothing in it.
+    let mut inside = matches!(condition, Condition::All(list) | Condition::Any(list) if list.is_empty());
     for part in inner {
         inside |= look(part, found);
     }
-    // Reading has complained of conditions without anything in them.
-    let Some((first, place)) = tests(condition).into_iter().next() else { return inside };
-    if inside {
-        return true;
-    }
+    let tests = tests(condition);
+    let Some((_, place)) = tests.first().copied().filter(|_| !inside) else { return inside };
     if can_hold(&[(condition, true)]) == Answer::No {
         never(condition, found);
     } else if can_hold(&[(condition, false)]) == Answer::No {
-        let message = match condition {
-            Condition::Test(..) => format!("this always holds: {}", first.words()),
-            _ => format!("one or the other always holds, from {} on", first.words()),
-        };
+        let words = tests.iter().map(|(test, _)| test.words()).collect::<Vec<_>>().join(", or ");
+        let message = format!("this always holds: {words}");
         found.push(Code::R603, Some(place.clone()), message, Some("leave it out, or correct it".into()));
     } else {
         return false;

@@ -89,8 +89,8 @@ fn overlaps(rule: &Rule, before: &[Rule], found: &mut Diagnostics) {
             && can_hold(&[(&rule.when, false), (&other.when, true)]) == Answer::Yes;
         if each_alone && can_hold(&shared) == Answer::Yes {
             let message = format!(
-                "`{}` and `{}` ({}) can both hold for one event, and only their order decides",
-                rule.id, other.id, other.place
+                "`{}` and `{}` ({}) can both hold for one event, and `{}` decides only because it stands first",
+                rule.id, other.id, other.place, other.id
             );
             let help =
                 "exclude one from the other by `not`, or write `allow: [R602]` where the order is meant";

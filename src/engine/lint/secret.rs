@@ -53,7 +53,7 @@ fn suspicious(text: &str) -> Option<(&str, &'static str)> {
     if let Some(number) = phone(text) {
         return Some((number, "a phone number"));
     }
-    let words = text.split(|c: char| c.is_whitespace() || "\"'`<>(){}[],;=".contains(c));
+    let words = text.split(|c: char| c.is_whitespace() || "\"'`<>(){}[],;=|".contains(c));
     words.filter(|word| !word.is_empty()).find_map(|word| {
         let bare = word.trim_matches(|c: char| ".:!?".contains(c));
         let what = known_start(bare)

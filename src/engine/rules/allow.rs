@@ -23,6 +23,12 @@ impl Allow {
             let Some(text) = node.text(problems, "a lint's code, as `R602`") else { continue };
             match lints().find(|code| code.as_str() == text) {
                 Some(code) => found.push(Self { code, place: node.place(), within: within.clone() }),
+                None if Code::ALL.iter().any(|code| code.as_str() == text) => {
+                    let message =
+                        format!("expected a lint that can be silenced, found `{text}`, which can not");
+                    let help = "lints have codes from R601 on; correct what others complain of";
+                    node.problem(problems, Code::R106, message, Some(help.into()));
+                }
                 None => {
                     let codes = lints().map(|code| format!("`{code}`")).collect::<Vec<_>>().join(", ");
                     let help = did_you_mean(text, lints().map(Code::as_str));

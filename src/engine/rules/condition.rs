@@ -121,7 +121,7 @@ impl Condition {
                 );
             }
         }
-        if lines.is_empty() && fields.is_empty() {
+        if lines.is_empty() && fields.keys().next().is_none() {
             let message = "the condition has nothing in it, so it always holds";
             let help = "leave it out, or write what must hold";
             problems.push(Code::R603, Some(node.key_place()), message, Some(help.into()));

@@ -213,7 +213,9 @@ fn parse_from(fields: &Fields<'_>, scope: &Scope<'_>, problems: &mut Diagnostics
             scope.scripts.compile(&node, purpose, problems).map(From::Script).into_iter().collect()
         }
         _ => {
-            let message = "expected one of `from`, `template`, `value`, `script`, `object` or `each`";
+            let keys = ["from", "template", "value", "script", "object", "each"];
+            let list = keys.map(|key| format!("`{key}`")).join(", ");
+            let message = format!("expected exactly one of {list}, {}", fields.found(&keys));
             fields.node.problem(problems, Code::R105, message, None);
             Vec::new()
         }

@@ -64,8 +64,9 @@ fn ids(rules: &[Rule], extras: &[Rule]) -> Vec<String> {
 }
 
 fn unknown(id: &str, place: &Place, known: &[String], problems: &mut Diagnostics) {
-    let help = did_you_mean(id, known.iter().map(String::as_str));
-    problems.push(Code::R108, Some(place.clone()), format!("the pack has no rule `{id}` here"), help);
+    let help = did_you_mean(id, known.iter().map(String::as_str))
+        .unwrap_or_else(|| format!("there are: {}", known.join(", ")));
+    problems.push(Code::R108, Some(place.clone()), format!("the pack has no rule `{id}` here"), Some(help));
 }
 
 fn insert(nodes: &[Node<'_>], into: &mut Vec<Rule>, scope: &Scope<'_>, problems: &mut Diagnostics) {

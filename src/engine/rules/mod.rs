@@ -153,6 +153,11 @@ impl Origin {
     }
 
     fn parse_at(text: &str, place: Place, scope: &Scope<'_>, problems: &mut Diagnostics) -> Option<Self> {
+        if let Some(path) = text.strip_prefix("$.") {
+            let message = format!("expected a path like `properties.total`, found `{text}`");
+            problems.push(Code::R201, Some(place), message, Some(format!("write `{path}`")));
+            return None;
+        }
         let Some(name) = text.strip_prefix('$') else {
             if scope.in_item && text == "item" {
                 return Some(Self::Item(None, text.into()));
@@ -172,8 +177,9 @@ impl Origin {
         };
         let found = scope.values.iter().position(|value| value == name);
         if found.is_none() {
-            let help = did_you_mean(name, scope.values.iter().map(String::as_str));
-            problems.push(Code::R202, Some(place), format!("`values` defines no `{name}`"), help);
+            let help = did_you_mean(name, scope.values.iter().map(String::as_str))
+                .unwrap_or_else(|| "define it under `values`, above its first use".to_owned());
+            problems.push(Code::R202, Some(place), format!("`values` defines no `{name}`"), Some(help));
         }
         found.map(|index| Self::Value(ValueId(index as u16), text.into()))
     }

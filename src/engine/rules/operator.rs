@@ -214,7 +214,8 @@ impl Predicate {
                 predicates.extend(parse_operand(spec.operator, &node, ignore, problems));
             }
         }
-        if predicates.is_empty() {
+        // Where something is misspelt or of the wrong type, that is said and no more.
+        if predicates.is_empty() && fields.keys().all(|key| key == "ignore_case") {
             let names = Operator::ALL.map(|spec| format!("`{}`", spec.name)).join(", ");
             fields.node.problem(problems, Code::R105, format!("expected an operator: one of {names}"), None);
         }
@@ -359,7 +360,7 @@ fn parse_operand(
                 None
             }
             (Operand::Switch, _) => {
-                node.expected(problems, "`true` or `false`");
+                node.boolean(problems);
                 None
             }
         };
@@ -373,6 +374,9 @@ fn parse_operand(
         other => serde_json::to_string(other).unwrap_or_default(),
     });
     predicate.shown = shown.collect::<Vec<_>>().join(" or ");
+    if nodes.is_empty() {
+        predicate.shown.push_str("one of an empty list");
+    }
     if ignore_case {
         predicate.shown.push_str(", in any case");
     }

@@ -3,18 +3,17 @@
 use super::allow::Allow;
 use super::expression::Expression;
 use super::layer::Layer;
-use super::option::{self, PackOption};
+use super::option::{self, Given, PackOption};
 use super::reader::Node;
 use super::rule::Rule;
 use super::source::Source;
 use super::survey::Survey;
 use super::{Limits, Scope};
 use crate::engine::diagnostic::{Code, Diagnostics};
-use crate::engine::plan::{RuleFiles, pack_name};
+use crate::engine::plan::{ENTRY, RuleFiles, pack_name};
 use crate::engine::script::{Compiler, Used};
-use serde_json::Value;
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A checked pack.
@@ -45,7 +44,7 @@ impl Pack {
     /// `files`.
     pub fn parse(
         source: &Source,
-        given: &BTreeMap<String, Value>,
+        given: &Given,
         layer: &Layer<'_>,
         files: &RuleFiles,
         problems: &mut Diagnostics,
@@ -111,11 +110,18 @@ impl Pack {
 }
 
 fn check_ids<'r>(rules: impl Iterator<Item = &'r Rule>, problems: &mut Diagnostics) {
-    let mut ids = HashSet::new();
+    let mut ids: HashMap<&str, &Rule> = HashMap::new();
     for rule in rules {
-        if !ids.insert(&rule.id) {
-            let message = format!("two rules have the id `{}`", rule.id);
-            problems.push(Code::R107, Some(rule.place.clone()), message, None);
+        if let Some(first) = ids.insert(&rule.id, rule) {
+            // Whoever writes local rules can not rename those of a pack.
+            let local = &*first.place.file == ENTRY && *rule.place.file != *ENTRY;
+            let (blamed, other) = if local { (first, rule) } else { (rule, first) };
+            let message = format!("two rules have the id `{}`, the other at {}", rule.id, other.place);
+            let help = match local {
+                true => format!("rename it, or write `replaces: {}` to put it in the other's place", rule.id),
+                false => "rename one of them".to_owned(),
+            };
+            problems.push(Code::R107, Some(blamed.place.clone()), message, Some(help));
         }
     }
 }

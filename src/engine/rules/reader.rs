@@ -20,13 +20,21 @@ pub struct Node<'a> {
 /// Old names of keys, which still work and are complained of: what people write who come from other tools.
 pub const RENAMED: [(&str, &str); 2] = [("drop", "filter"), ("if", "when")];
 
+/// How many characters of a text are repeated in a message.
+const LONGEST_SHOWN: usize = 60;
+
 /// What a node is, in words.
 fn noun(value: &Value) -> String {
     match value {
         Value::Null => "nothing".into(),
         Value::Bool(b) => format!("`{b}`"),
         Value::Number(n) => format!("the number `{n}`"),
-        Value::String(s) => format!("the text `{s}`"),
+        Value::String(s) => {
+            let line = s.lines().next().unwrap_or_default();
+            let short: String = line.chars().take(LONGEST_SHOWN).collect();
+            let more = if short.len() < s.trim_end().len() { "…" } else { "" };
+            format!("the text `{short}{more}`")
+        }
         Value::Sequence(_) => "a list".into(),
         Value::Mapping(_) => "a mapping".into(),
         Value::Tagged(t) => format!("the tag `{}`", t.tag),
@@ -100,12 +108,41 @@ impl<'a> Node<'a> {
     /// Notes that something else was expected.
     pub fn expected(&self, problems: &mut Diagnostics, what: &str) {
         let message = format!("expected {what}, found {}", noun(self.value));
-        self.problem(problems, Code::R104, message, None);
+        let help = self.requoted(what);
+        self.problem(problems, Code::R104, message, help.map(str::to_owned));
+    }
+
+    /// Whether quotes are what is wrong.
+    fn requoted(&self, what: &str) -> Option<&'static str> {
+        let switch = what.starts_with("`true`");
+        match self.value {
+            Value::String(text) if switch => match text.to_lowercase().as_str() {
+                "true" | "false" => Some("take the quotes away"),
+                "yes" | "on" => Some("write `true`"),
+                "no" | "off" => Some("write `false`"),
+                _ => None,
+            },
+            Value::String(text) => {
+                let number =
+                    ["a number", "a whole number", "version"].iter().any(|start| what.starts_with(start));
+                (number && text.parse::<f64>().is_ok()).then_some("take the quotes away")
+            }
+            Value::Number(_) | Value::Bool(_) => {
+                let text = ["text", "a key", "a sentence", "the rule's name"]
+                    .iter()
+                    .any(|start| what == *start || what.starts_with("a key"));
+                text.then_some("put it in quotes")
+            }
+            _ => None,
+        }
     }
 
     /// Text.
     pub fn text(&self, problems: &mut Diagnostics, what: &str) -> Option<&'a str> {
-        let text = self.value.as_str();
+        let text = match self.value {
+            Value::String(text) => Some(text.as_str()),
+            _ => None,
+        };
         if text.is_none() {
             self.expected(problems, what);
         }
@@ -183,7 +220,8 @@ impl<'a> Node<'a> {
                     };
                     let place = self.child(&written, value).key_place();
                     let message = format!("expected text as a key, found {}", noun(key));
-                    problems.push(Code::R104, Some(place), message, Some("put it in quotes".into()));
+                    let help = if written.is_empty() { "write a single word" } else { "put it in quotes" };
+                    problems.push(Code::R104, Some(place), message, Some(help.into()));
                 }
             }
         }
@@ -231,9 +269,21 @@ pub struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Whether there is no key at all.
-    pub fn is_empty(&self) -> bool {
-        self.members.is_empty()
+    /// The keys that are there.
+    pub fn keys(&self) -> impl Iterator<Item = &'a str> {
+        self.members.iter().map(|(key, _)| *key)
+    }
+
+    /// Those of some keys that are there, in words: "found none", or "found `a` and `b`".
+    pub fn found(&self, keys: &[&str]) -> String {
+        let found: Vec<_> = keys.iter().filter(|key| self.keys().any(|there| there == **key)).collect();
+        match found.as_slice() {
+            [] => "found none".to_owned(),
+            found => format!(
+                "found {}",
+                found.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(" and ")
+            ),
+        }
     }
 
     /// The value of a key, if it is there.

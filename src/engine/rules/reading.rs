@@ -108,6 +108,10 @@ impl<'a> Walk<'a> {
             // Pointers of a second document would be taken for those of the first.
             _ if self.documents > 1 => {}
             Event::SequenceStart(..) | Event::MappingStart(..) if self.inside_key > 0 || self.at_key() => {
+                if let (0, Some(open)) = (self.inside_key, self.open.last()) {
+                    let pointer = format!("{}/#key", open.pointer);
+                    self.found.places.insert(pointer, self.place(span));
+                }
                 self.inside_key += 1;
             }
             Event::SequenceEnd | Event::MappingEnd if self.inside_key > 0 => {

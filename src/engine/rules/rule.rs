@@ -112,8 +112,10 @@ impl Rule {
             problems.push(Code::R301, Some(node.key_place()), message, None);
         }
         if named != 1 {
-            let message = "expected exactly one of `emit`, `filter` and `fail`";
-            problems.push(Code::R301, Some(fields.node.place()), message, None);
+            let found = fields.found(&["emit", "filter", "fail", "drop"]);
+            let message = format!("expected exactly one of `emit`, `filter` and `fail`, {found}");
+            let help = "a rule makes records, leaves the event out with a reason, or lets it fail with one";
+            problems.push(Code::R301, Some(fields.node.place()), message, Some(help.into()));
         }
         fields.finish(problems);
         let action = emit.or(filter).or(fail)?;

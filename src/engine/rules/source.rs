@@ -62,9 +62,9 @@ impl Source {
         // A mark of byte order is no part of the document.
         let document = text.strip_prefix('\u{feff}').unwrap_or(text);
         let skipped = text.len() - document.len();
-        let parsed = serde_yaml::from_str::<Value>(document).and_then(|mut value| {
-            value.apply_merge()?;
-            Ok(value)
+        let parsed = serde_yaml::from_str::<Value>(document).map(|mut value| {
+            let merged = value.apply_merge();
+            (value, merged.err())
         });
         let value = match (parsed, reading.refusal) {
             // A repeated key has been complained of, with its place.
@@ -76,9 +76,33 @@ impl Source {
                         + text.get(start..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8);
                     Place { file, line: at.line() as u32, column: at.column() as u32, start, end }
                 });
-                let place = place.or(refusal.map(|(place, _)| place)).unwrap_or(whole);
+                // A quote that is never closed is reported where the file ends; the other reader knows where it opens.
+                let opened = error.to_string().contains("unexpected end of stream");
+                let refused = refusal.map(|(place, _)| place);
+                let place = match refused {
+                    Some(refused) if opened || place.is_none() => refused,
+                    _ => place.unwrap_or(whole),
+                };
                 let message = format!("this is not YAML: {}", without_place(&error.to_string()));
-                problems.push(Code::R101, Some(place), message, help_for(document));
+                problems.push(Code::R101, Some(place), message, help_for(&error.to_string(), document));
+                return None;
+            }
+            (Ok((_, Some(error))), _) => {
+                let mut keys: Vec<_> = reading
+                    .places
+                    .iter()
+                    .filter(|(at, _)| at.ends_with("/<<#key"))
+                    .map(|(_, at)| at)
+                    .collect();
+                keys.sort();
+                let place = keys.first().map_or(whole, |place| (*place).clone());
+                let help = "`<<` takes a mapping, as `<<: *defaults`";
+                problems.push(
+                    Code::R101,
+                    Some(place),
+                    format!("this can not be merged: {error}"),
+                    Some(help.into()),
+                );
                 return None;
             }
             (Ok(_), Some((place, message))) => {
@@ -86,7 +110,7 @@ impl Source {
                 problems.push(Code::R101, Some(place), message, None);
                 return None;
             }
-            (Ok(value), None) => value,
+            (Ok((value, None)), None) => value,
         };
         let Reading { places, extents, aliases, .. } = reading;
         Some(Self { file, value, text: shared, places, extents, aliases, whole })
@@ -167,9 +191,27 @@ fn without_place(message: &str) -> String {
 }
 
 /// What to do about the mistakes that are made most.
-fn help_for(text: &str) -> Option<String> {
+fn help_for(error: &str, text: &str) -> Option<String> {
+    let says = |words: &str| error.contains(words);
     let tab = text.lines().any(|line| line.trim_start_matches(' ').starts_with('\t'));
-    tab.then(|| "YAML wants blanks for indentation, not tabs".to_owned())
+    let help = if says("tab character") || says("cannot start any token") && tab {
+        "YAML wants blanks for indentation, not tabs"
+    } else if says("cannot start any token") {
+        "put text in quotes that begins with a sign such as `@`, `%` or a backtick"
+    } else if says("mapping values are not allowed") {
+        "put text that holds `: ` in quotes"
+    } else if says("did not find expected ',' or") {
+        "close the bracket that was opened, or put text that holds `: ` or `, ` in quotes"
+    } else if says("unexpected end of stream") {
+        "close the quote that was opened"
+    } else if says("unknown anchor") {
+        "define it above as `&name`, or put text that begins with `*` in quotes"
+    } else if says("expected '-' indicator") || says("expected key") {
+        "indent everything in one list or mapping alike"
+    } else {
+        return None;
+    };
+    Some(help.to_owned())
 }
 
 /// A value as YAML in block style; none where YAML has no form for it.

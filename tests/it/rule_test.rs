@@ -161,7 +161,15 @@ async fn an_expectation_that_shares_its_line_is_not_accepted_but_named() {
 
 #[tokio::test]
 async fn a_code_of_each_room_is_explained() {
-    let codes = ["R103", "nested_dropped", "missing_user_id", "event_too_large", "retries_exhausted"];
+    let codes = [
+        "R103",
+        "nested_dropped",
+        "missing_user_id",
+        "event_too_large",
+        "retries_exhausted",
+        "R601",
+        "unauthorized",
+    ];
     for code in codes {
         let ended = run(&["explain", code], &rules()).await;
         assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{code}");

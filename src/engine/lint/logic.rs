@@ -83,7 +83,7 @@ impl<'c> Search<'c> {
                 },
             }
         }
-        let answer = match witness::judge(&self.literals) {
+        let answer = match witness::judge(&self.literals, choices.is_empty()) {
             Answer::No => Answer::No,
             judged => match choices.pop() {
                 None => judged,

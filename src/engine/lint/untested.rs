@@ -6,6 +6,7 @@ use crate::engine::evaluate::Evaluator;
 use crate::engine::plan::Plan;
 use crate::engine::proof::{self, Case, Coverage};
 use crate::engine::rules::rule::Rule;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -15,15 +16,22 @@ pub fn lint(set: &RuleSet<'_>, cases: &[Case], plans: &[Arc<Plan>], found: &mut 
     let Some(live) = plans.first() else { return false };
     let mut coverage = Coverage::default();
     let mut tested: BTreeSet<&str> = BTreeSet::new();
+    let mut known: BTreeMap<(&str, String), Evaluator> = BTreeMap::new();
     for case in cases {
         let pack = case.pack.as_deref().unwrap_or(live.pack());
         tested.insert(pack);
         // Options given are about the live pack.
         let mut options = if pack == live.pack() { set.options.clone() } else { BTreeMap::new() };
         options.extend(case.options.clone());
-        // A case that asks for what is not there is `tapline test`'s to complain of.
-        let Ok(plan) = Plan::compile(set.files, Some(pack), &options) else { return false };
-        let proof = proof::prove(case, &mut Evaluator::new(Arc::new(plan)));
+        let evaluator = match known.entry((pack, serde_json::json!(options).to_string())) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                // A case that asks for what is not there is `tapline test`'s to complain of.
+                let Ok(plan) = Plan::compile(set.files, Some(pack), &options) else { return false };
+                entry.insert(Evaluator::new(Arc::new(plan)))
+            }
+        };
+        let proof = proof::prove(case, evaluator);
         proof.result.trace.iter().for_each(|trace| coverage.reach(trace));
     }
     for plan in plans.iter().filter(|plan| tested.contains(plan.pack())) {

@@ -19,8 +19,9 @@ struct Spot<'c> {
     asked: Vec<(&'c Predicate, bool)>,
 }
 
-/// Whether there can be an event for which each literal is as it says.
-pub fn judge(literals: &[Literal<'_>]) -> Answer {
+/// Whether there can be an event for which each literal is as it says. Where more literals are to come only "no" means
+/// something, so no value is looked for.
+pub fn judge(literals: &[Literal<'_>], complete: bool) -> Answer {
     let kinds = kinds(literals);
     if kinds.is_empty() || !options_agree(literals) {
         return Answer::No;
@@ -28,7 +29,7 @@ pub fn judge(literals: &[Literal<'_>]) -> Answer {
     let mut answer = switches(literals);
     let Some(spots) = spots(literals) else { return Answer::No };
     for spot in &spots {
-        answer = answer.min(at_spot(spot, &kinds));
+        answer = answer.min(at_spot(spot, &kinds, complete));
     }
     let is_made = |spot: &Spot<'_>| !matches!(spot.origin, Origin::Path(_));
     if spots.iter().any(is_made) && spots.len() > 1 {
@@ -168,10 +169,11 @@ fn fits_type(predicate: &Predicate, holds: bool, found: ValueType) -> bool {
     }
 }
 
-fn at_spot(spot: &Spot<'_>, kinds: &[Option<CallKind>]) -> Answer {
+fn at_spot(spot: &Spot<'_>, kinds: &[Option<CallKind>], complete: bool) -> Answer {
     if types(spot).is_empty() || contradicts(spot) {
         return Answer::No;
     }
+    let listed = is_listed(spot);
     let mut scanner = Scanner::default();
     let mut passes = |candidate: &str| {
         let Ok(json) = scanner.scan(candidate) else { return false };
@@ -198,10 +200,13 @@ fn at_spot(spot: &Spot<'_>, kinds: &[Option<CallKind>]) -> Answer {
             }
         };
     }
+    if !complete && !listed {
+        return Answer::Unsure;
+    }
     if candidates(spot).iter().any(|candidate| passes(candidate)) {
         return Answer::Yes;
     }
-    if is_listed(spot) { Answer::No } else { Answer::Unsure }
+    if listed { Answer::No } else { Answer::Unsure }
 }
 
 /// Whether everything that can stand there is among the candidates: some `is` lists it.

@@ -15,6 +15,8 @@ mod golden;
 mod ingest;
 /// The journal and the small tables.
 mod journal;
+/// What lints say, for every event.
+mod lint;
 /// The whole way from HTTP to CleverTap's stand-in.
 mod pipeline;
 /// What holds for every event, however odd.

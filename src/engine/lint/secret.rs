@@ -2,10 +2,11 @@
 //!
 //! The message never repeats what was found.
 
-use crate::engine::diagnostic::{Code, Diagnostics};
+use crate::engine::diagnostic::{Code, Diagnostics, Place};
 use crate::engine::plan::RuleFiles;
 use crate::engine::rules::reader::Node;
 use crate::engine::rules::source::Source;
+use crate::engine::script::is_script;
 
 /// Domains that belong to nobody. Source: <https://www.rfc-editor.org/rfc/rfc2606>, read 2026-11.
 const NOBODYS: [&str; 3] = ["example.com", "example.org", "example.net"];
@@ -28,24 +29,44 @@ const STARTS: [(&str, usize, &str); 12] = [
     ("-----BEGIN", 10, "a private key or certificate"),
 ];
 
-/// Looks at every text of every file.
+/// Looks at every text of every file, of scripts at every line.
 pub fn lint(files: &RuleFiles, found: &mut Diagnostics) {
+    for (file, text) in files.iter().filter(|(file, _)| is_script(file)) {
+        lint_script(file, text, found);
+    }
     for (file, text) in files.iter().filter(|(file, _)| file.ends_with(".yaml") || file.ends_with(".yml")) {
         let Some(source) = Source::parse(file, text, &mut Diagnostics::default()) else { continue };
         Node::root(&source).each_text(&mut |text, place| {
             if let Some((word, what)) = suspicious(text) {
-                let message = format!("this looks like {what}, and rule files live in git");
-                let help = match what {
-                    "an e-mail address" | "a phone number" => {
-                        "take it out, or use one at example.com in examples"
-                    }
-                    _ => "take it out, and renew the secret: it counts as known",
-                };
-                found.push(Code::R609, Some(source.part(&place, word)), message, Some(help.into()));
+                say(what, source.part(&place, word), found);
             }
         });
         found.add_source(source.file.clone(), text.as_str().into());
     }
+}
+
+fn lint_script(file: &str, text: &str, found: &mut Diagnostics) {
+    let mut start = 0;
+    for (at, line) in text.split_inclusive('\n').enumerate() {
+        if let Some((word, what)) = suspicious(line)
+            && let Some(before) = line.find(word).and_then(|before| line.get(..before))
+        {
+            let (line, column) = (at as u32 + 1, before.chars().count() as u32 + 1);
+            let start = start + before.len();
+            say(what, Place { file: file.into(), line, column, start, end: start + word.len() }, found);
+        }
+        start += line.len();
+    }
+    found.add_source(file.into(), text.into());
+}
+
+fn say(what: &str, place: Place, found: &mut Diagnostics) {
+    let message = format!("this looks like {what}, and rule files live in git");
+    let help = match what {
+        "an e-mail address" | "a phone number" => "take it out, or use one at example.com in examples",
+        _ => "take it out, and renew the secret: it counts as known",
+    };
+    found.push(Code::R609, Some(place), message, Some(help.into()));
 }
 
 /// The word of a text that should not be there, and what it looks like.

@@ -1,6 +1,6 @@
 //! R603: a condition that always holds, or never, whatever the event and the options.
 
-use super::logic::{Answer, can_hold};
+use super::logic::{Answer, Prover};
 use super::part;
 use crate::engine::diagnostic::{Code, Diagnostics, Place};
 use crate::engine::plan::Plan;
@@ -8,13 +8,14 @@ use crate::engine::rules::condition::{Condition, Test};
 
 /// Looks at every condition, innermost parts first.
 pub fn lint(plan: &Plan, found: &mut Diagnostics) {
+    let prover = Prover::new();
     for condition in part::every_condition(&plan.pack) {
-        look(condition, found);
+        look(condition, &prover, found);
     }
 }
 
 /// Whether something was found in a condition or a part of it; around what is constant nothing more is said.
-fn look(condition: &Condition, found: &mut Diagnostics) -> bool {
+fn look(condition: &Condition, prover: &Prover, found: &mut Diagnostics) -> bool {
     let inner: &[Condition] = match condition {
         Condition::All(list) | Condition::Any(list) => list,
         Condition::Not(inner) => std::slice::from_ref(inner),
@@ -23,13 +24,13 @@ fn look(condition: &Condition, found: &mut Diagnostics) -> bool {
     // Reading has complained of what has nothing in it.
     let mut inside = matches!(condition, Condition::All(list) | Condition::Any(list) if list.is_empty());
     for part in inner {
-        inside |= look(part, found);
+        inside |= look(part, prover, found);
     }
     let tests = tests(condition);
     let Some((_, place)) = tests.first().copied().filter(|_| !inside) else { return inside };
-    if can_hold(&[(condition, true)]) == Answer::No {
-        never(condition, found);
-    } else if can_hold(&[(condition, false)]) == Answer::No {
+    if prover.can_hold(&[(condition, true)]) == Answer::No {
+        never(condition, prover, found);
+    } else if prover.can_hold(&[(condition, false)]) == Answer::No {
         let words = tests.iter().map(|(test, _)| test.words()).collect::<Vec<_>>().join(", or ");
         let message = format!("this always holds: {words}");
         found.push(Code::R603, Some(place.clone()), message, Some("leave it out, or correct it".into()));
@@ -40,7 +41,7 @@ fn look(condition: &Condition, found: &mut Diagnostics) -> bool {
 }
 
 /// Names the line that makes it impossible, and the one it contradicts.
-fn never(condition: &Condition, found: &mut Diagnostics) {
+fn never(condition: &Condition, prover: &Prover, found: &mut Diagnostics) {
     let tests = tests(condition);
     let lines: Vec<&Condition> = match condition {
         Condition::All(list) => list.iter().collect(),
@@ -48,7 +49,7 @@ fn never(condition: &Condition, found: &mut Diagnostics) {
     };
     let impossible = |parts: &[&Condition]| {
         let parts: Vec<_> = parts.iter().map(|part| (*part, true)).collect();
-        can_hold(&parts) == Answer::No
+        prover.can_hold(&parts) == Answer::No
     };
     let last = (1..=lines.len()).find(|count| impossible(lines.get(..*count).unwrap_or_default()));
     let culprit = last.and_then(|count| lines.get(count - 1).copied());

@@ -1,7 +1,8 @@
 //! Whether conditions can hold together: a search for an event, on paper, that satisfies all of them.
 //!
 //! Conditions are taken apart into single tests that must hold or must not; what is either-or is tried one by one. The
-//! search is bounded, and in doubt the answer is [`Answer::Unsure`], so "no" and "yes" are both proven.
+//! search is bounded, each by itself and all of a lint together, and in doubt the answer is [`Answer::Unsure`], so "no"
+//! and "yes" are both proven and many or tangled rules cost no more than a moment.
 //! Options are as open as events: what is in force here may differ in the next deployment.
 
 use super::witness;
@@ -10,9 +11,14 @@ use crate::engine::rules::Origin;
 use crate::engine::rules::condition::{Condition, Test};
 use crate::engine::rules::operator::Predicate;
 use serde_json::Value;
+use std::cell::Cell;
 
-/// How many steps a search may take.
-const MOST_STEPS: usize = 3000;
+/// How many steps one search may take, and all of one [`Prover`]. A step costs some microseconds.
+const MOST_STEPS: usize = 600;
+const MOST_OF_ALL: usize = 40_000;
+
+/// How many steps it counts to look for values, once everything is known that must hold.
+const LAST_STEP: usize = 8;
 
 /// Whether something can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,10 +46,35 @@ pub enum Literal<'c> {
     Off(&'c [String], bool),
 }
 
-/// Whether there can be an event for which each of the conditions holds, or does not, as said beside it.
-pub fn can_hold(conditions: &[(&Condition, bool)]) -> Answer {
-    let mut search = Search { literals: Vec::new(), steps: MOST_STEPS };
-    search.solve(conditions.to_vec(), Vec::new())
+/// Answers questions until its steps are used up; from then on it is unsure of everything.
+#[derive(Debug)]
+pub struct Prover {
+    left: Cell<usize>,
+}
+
+impl Prover {
+    /// A prover with all of its steps.
+    pub fn new() -> Self {
+        Self { left: Cell::new(MOST_OF_ALL) }
+    }
+
+    /// Whether there can be an event for which each of the conditions holds, or does not, as said beside it.
+    pub fn can_hold(&self, conditions: &[(&Condition, bool)]) -> Answer {
+        let most = MOST_STEPS.min(self.left.get());
+        let mut search = Search { literals: Vec::new(), steps: most };
+        let answer = search.solve(conditions.to_vec(), Vec::new());
+        self.left.set(self.left.get() - (most - search.steps));
+        answer
+    }
+
+    /// The kinds of call for which a condition can hold.
+    pub fn kinds(&self, condition: &Condition) -> Vec<CallKind> {
+        let kinds = CallKind::ALL.into_iter().filter(|kind| {
+            let only = Condition::All(vec![condition.clone(), Condition::of_kind(*kind)]);
+            self.can_hold(&[(&only, true)]) != Answer::No
+        });
+        kinds.collect()
+    }
 }
 
 struct Search<'c> {
@@ -82,6 +113,9 @@ impl<'c> Search<'c> {
                     (literals, false) => choices.push(literals.into_iter().map(Goal::Literal).collect()),
                 },
             }
+        }
+        if choices.is_empty() {
+            self.steps = self.steps.saturating_sub(LAST_STEP);
         }
         let answer = match witness::judge(&self.literals, choices.is_empty()) {
             Answer::No => Answer::No,
@@ -132,13 +166,4 @@ fn literals(test: &Test, holds: bool) -> (Vec<Literal<'_>>, bool) {
         }
         Test::IntegrationOff(names) => (vec![Literal::Off(names, holds)], true),
     }
-}
-
-/// The kinds of call for which a condition can hold.
-pub fn kinds(condition: &Condition) -> Vec<CallKind> {
-    let kinds = CallKind::ALL.into_iter().filter(|kind| {
-        let only = Condition::All(vec![condition.clone(), Condition::of_kind(*kind)]);
-        can_hold(&[(&only, true)]) != Answer::No
-    });
-    kinds.collect()
 }

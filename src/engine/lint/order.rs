@@ -3,7 +3,7 @@
 //! Two rules overlap where both make records, both can hold for one event, and each also holds for events of its own. A
 //! special rule before a general one, as an order before all other tracks, is how rules are written and no overlap.
 
-use super::logic::{Answer, can_hold};
+use super::logic::{Answer, Prover};
 use crate::engine::diagnostic::{Code, Diagnostics};
 use crate::engine::plan::Plan;
 use crate::engine::rules::condition::Condition;
@@ -11,42 +11,42 @@ use crate::engine::rules::rule::{Action, Rule};
 
 /// Looks at each rule beside those before it.
 pub fn lint(plan: &Plan, found: &mut Diagnostics) {
-    let rules = &plan.pack.rules;
+    let (rules, prover) = (&plan.pack.rules, Prover::new());
     for (at, rule) in rules.iter().enumerate() {
         let before = rules.get(..at).unwrap_or_default();
         // What never holds is another lint's.
-        if can_hold(&[(&rule.when, true)]) == Answer::No {
+        if prover.can_hold(&[(&rule.when, true)]) == Answer::No {
             continue;
         }
-        match shadows(rule, before) {
-            shadows if shadows.is_empty() => overlaps(rule, before, found),
+        match shadows(rule, before, &prover) {
+            shadows if shadows.is_empty() => overlaps(rule, before, &prover, found),
             shadows => unreachable(rule, &shadows, found),
         }
     }
 }
 
 /// The rules that together decide all events of a rule before it is asked; one where one is enough.
-fn shadows<'r>(rule: &Rule, before: &'r [Rule]) -> Vec<&'r Rule> {
-    if let Some(one) = before.iter().find(|other| decide_all(rule, &[other])) {
+fn shadows<'r>(rule: &Rule, before: &'r [Rule], prover: &Prover) -> Vec<&'r Rule> {
+    if let Some(one) = before.iter().find(|other| decide_all(rule, &[other], prover)) {
         return vec![one];
     }
     let mut needed: Vec<&Rule> = before.iter().collect();
-    if !decide_all(rule, &needed) {
+    if !decide_all(rule, &needed, prover) {
         return Vec::new();
     }
     for other in before {
         let without: Vec<&Rule> = needed.iter().copied().filter(|rule| rule.id != other.id).collect();
-        if decide_all(rule, &without) {
+        if decide_all(rule, &without, prover) {
             needed = without;
         }
     }
     needed
 }
 
-fn decide_all(rule: &Rule, others: &[&Rule]) -> bool {
+fn decide_all(rule: &Rule, others: &[&Rule], prover: &Prover) -> bool {
     let others = others.iter().map(|other| (&other.when, false));
     let all: Vec<(&Condition, bool)> = std::iter::once((&rule.when, true)).chain(others).collect();
-    can_hold(&all) == Answer::No
+    prover.can_hold(&all) == Answer::No
 }
 
 fn unreachable(rule: &Rule, shadows: &[&Rule], found: &mut Diagnostics) {
@@ -75,7 +75,7 @@ fn unreachable(rule: &Rule, shadows: &[&Rule], found: &mut Diagnostics) {
     }
 }
 
-fn overlaps(rule: &Rule, before: &[Rule], found: &mut Diagnostics) {
+fn overlaps(rule: &Rule, before: &[Rule], prover: &Prover, found: &mut Diagnostics) {
     let emits = |rule: &Rule| matches!(rule.action, Action::Emit(_));
     if !emits(rule) {
         return;
@@ -85,9 +85,9 @@ fn overlaps(rule: &Rule, before: &[Rule], found: &mut Diagnostics) {
         let earlier = before.iter().take(at).map(|rule| (&rule.when, false));
         let both = [(&rule.when, true), (&other.when, true)];
         let shared: Vec<(&Condition, bool)> = both.into_iter().chain(earlier).collect();
-        let each_alone = can_hold(&[(&rule.when, true), (&other.when, false)]) == Answer::Yes
-            && can_hold(&[(&rule.when, false), (&other.when, true)]) == Answer::Yes;
-        if each_alone && can_hold(&shared) == Answer::Yes {
+        let each_alone = prover.can_hold(&[(&rule.when, true), (&other.when, false)]) == Answer::Yes
+            && prover.can_hold(&[(&rule.when, false), (&other.when, true)]) == Answer::Yes;
+        if each_alone && prover.can_hold(&shared) == Answer::Yes {
             let message = format!(
                 "`{}` and `{}` ({}) can both hold for one event, and `{}` decides only because it stands first",
                 rule.id, other.id, other.place, other.id

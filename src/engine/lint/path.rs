@@ -1,6 +1,6 @@
 //! R607: a path that leads nowhere, as Segment's specification has it for the types of call that its rule is for.
 
-use super::logic;
+use super::logic::Prover;
 use crate::engine::diagnostic::{Code, Diagnostics, Place, did_you_mean};
 use crate::engine::event::{CallKind, Path, spec};
 use crate::engine::plan::Plan;
@@ -8,9 +8,9 @@ use crate::engine::rules::rule::Rule;
 
 /// Looks at every path that stands in the pack's rules and values.
 pub fn lint(plan: &Plan, found: &mut Diagnostics) {
-    let pack = &plan.pack;
+    let (pack, prover) = (&plan.pack, Prover::new());
     let rules = pack.rules.iter().chain(&pack.extras);
-    let known: Vec<(&Rule, Vec<CallKind>)> = rules.map(|rule| (rule, logic::kinds(&rule.when))).collect();
+    let known: Vec<(&Rule, Vec<CallKind>)> = rules.map(|rule| (rule, prover.kinds(&rule.when))).collect();
     for (path, place) in &pack.survey.paths {
         let around = pack.survey.rules.iter().find(|(_, extent)| extent.holds(place));
         let kinds = match around {

@@ -1,12 +1,12 @@
 //! `tapline check`: every problem in every rule file, and everything that is odd, in one run.
 
 use super::Failure;
-use crate::engine::Plan;
 use crate::engine::diagnostic::{Diagnostics, Severity};
 use crate::engine::lint::{RuleSet, lint};
-use crate::engine::{proof, report};
+use crate::engine::{Plan, RuleFiles, proof, report};
 use crate::rulebook;
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
 /// Check the rule files and show every problem and every lint with its place and its fix.
 #[derive(Debug, clap::Args)]
@@ -54,6 +54,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
             plan.rule_count(),
             plan.revision()
         )?;
+        write_origins(out, plan, &args.rules.rules, &files)?;
     }
     let (errors, warnings) = (found.count(Severity::Error), found.count(Severity::Warning));
     match (errors, warnings) {
@@ -87,6 +88,18 @@ fn cases(args: &Args) -> Option<Vec<proof::Case>> {
     let cases: Vec<_> =
         tests.iter().flat_map(|(file, text)| proof::parse(file, text, &read, &mut problems)).collect();
     (problems.is_empty() && !cases.is_empty()).then_some(cases)
+}
+
+/// Which packs are the directory's own, and which are inside the program.
+fn write_origins(out: &mut dyn Write, plan: &Plan, directory: &Path, files: &RuleFiles) -> io::Result<()> {
+    let embedded = rulebook::embedded_packs(directory, files);
+    let own = plan.packs().iter().filter(|pack| !embedded.contains(pack)).cloned().collect::<Vec<_>>();
+    for (packs, place) in [(own, directory.display().to_string()), (embedded, "the program".to_owned())] {
+        if !packs.is_empty() {
+            writeln!(out, "from {place}: {}", packs.join(", "))?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether stdout takes colours: a terminal, and nobody has set `NO_COLOR`. Source: <https://no-color.org>.

@@ -5,13 +5,17 @@
 
 pub mod check;
 mod explain;
+mod fmt;
+mod init;
 mod limit;
 mod log;
 pub mod preview;
 mod rules;
+mod schema;
 mod serve;
 mod simulator;
 mod test;
+mod transform;
 
 pub use rules::RulesArgs;
 
@@ -38,6 +42,10 @@ enum Verb {
     Preview(preview::Args),
     Check(check::Args),
     Test(test::Args),
+    Transform(transform::Args),
+    Fmt(fmt::Args),
+    Init(init::Args),
+    Schema(schema::Args),
     Explain(explain::Args),
     Simulator(simulator::Args),
 }
@@ -80,6 +88,10 @@ pub fn run() -> ExitCode {
         Some(Verb::Preview(args)) => preview::run(&args, &mut out),
         Some(Verb::Check(args)) => check::run(&args, &mut out),
         Some(Verb::Test(args)) => test::run(&args, &mut out),
+        Some(Verb::Transform(args)) => transform::run(&args, &mut out),
+        Some(Verb::Fmt(args)) => fmt::run(&args, &mut out),
+        Some(Verb::Init(args)) => init::run(&args, &mut out),
+        Some(Verb::Schema(args)) => schema::run(&args, &mut out),
         Some(Verb::Explain(args)) => explain::run(&args, &mut out),
         Some(Verb::Simulator(args)) => simulator::run(&args),
     };

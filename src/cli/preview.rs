@@ -35,7 +35,8 @@ enum Format {
     Json,
 }
 
-fn parse_time(text: &str) -> Result<i64, String> {
+/// Reads a time, for people.
+pub(super) fn parse_time(text: &str) -> Result<i64, String> {
     time::parse_iso(text)
         .ok_or_else(|| format!("expected a time like `2026-01-31T12:00:00Z`, found `{text}`"))
 }

@@ -1,7 +1,7 @@
 //! The flags that say which rules are meant, the same for every verb.
 
 use super::Failure;
-use crate::engine::{Plan, RuleFiles};
+use crate::engine::{Diagnostics, Plan, RuleFiles};
 use crate::rulebook;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// Which rules.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RulesArgs {
-    /// The rules directory; where it does not exist, the rules inside the binary are used
+    /// The rules directory, over the packs inside the binary
     #[arg(long, value_name = "DIR", default_value = "./rules", env = "TAPLINE_RULES")]
     pub rules: PathBuf,
     /// The live pack, instead of the one that `tapline.yaml` names
@@ -32,6 +32,16 @@ impl RulesArgs {
         self.options.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect()
     }
 
+    /// Reads and compiles the rules.
+    pub fn compile(&self) -> Result<Plan, Failure> {
+        self.compile_files(&self.load()?).map_err(Failure::FoundProblems)
+    }
+
+    /// Compiles rules that have been read.
+    pub fn compile_files(&self, files: &RuleFiles) -> Result<Plan, Diagnostics> {
+        Plan::compile(files, self.pack.as_deref(), &self.options())
+    }
+
     /// Reads the rule files.
     pub fn load(&self) -> Result<RuleFiles, Failure> {
         rulebook::load_files(&self.rules).map_err(|error| {
@@ -40,11 +50,5 @@ impl RulesArgs {
                 self.rules.display()
             ))
         })
-    }
-
-    /// Reads and compiles the rules.
-    pub fn compile(&self) -> Result<Plan, Failure> {
-        let files = self.load()?;
-        Plan::compile(&files, self.pack.as_deref(), &self.options()).map_err(Failure::FoundProblems)
     }
 }

@@ -10,6 +10,7 @@ mod expand;
 mod explain;
 pub mod explanation;
 mod keys;
+pub mod layout;
 pub mod lint;
 mod mapping;
 pub mod plan;

@@ -12,6 +12,7 @@ use super::rules::option::Given;
 use super::rules::pack::{Pack, check_version};
 use super::rules::reader::Node;
 use super::rules::rule::Action;
+use super::rules::shape;
 use super::rules::source::Source;
 use super::script::{Runner, is_script};
 use serde_json::Value;
@@ -133,8 +134,8 @@ fn compile(
     let layer = if same { &entry.layer } else { &nothing };
     let mut packs = Vec::new();
     let mut chosen = None;
-    for (file, text) in files.iter().filter(|(file, _)| file.starts_with("packs/") && !is_script(file)) {
-        let name = pack_name(file).to_owned();
+    for (file, text) in files {
+        let Some(name) = pack_name(file).map(str::to_owned) else { continue };
         let is_live = name == live;
         packs.push(name);
         let Some(source) = Source::parse(file, text, problems) else { continue };
@@ -167,10 +168,10 @@ fn compile(
     Some(Plan { pack, packs, revision, record_names, notices: Diagnostics::default() })
 }
 
-/// The name of the pack in a file: that of the file.
-pub(super) fn pack_name(file: &str) -> &str {
-    let name = file.strip_prefix("packs/").unwrap_or(file);
-    name.strip_suffix(".yaml").or(name.strip_suffix(".yml")).unwrap_or(name)
+/// The name of the pack in a file, that of the file; none for a file that holds no pack.
+pub fn pack_name(file: &str) -> Option<&str> {
+    let name = file.strip_prefix("packs/").filter(|name| !is_script(name))?;
+    Some(name.strip_suffix(".yaml").or(name.strip_suffix(".yml")).unwrap_or(name))
 }
 
 #[derive(Default)]
@@ -183,7 +184,7 @@ struct Entry<'a> {
 
 fn parse_entry<'a>(source: &'a Source, problems: &mut Diagnostics) -> Entry<'a> {
     let mut entry = Entry::default();
-    let Some(fields) = Node::root(source).fields(problems, "`version` and `pack`") else { return entry };
+    let Some(fields) = Node::root(source).fields(problems, &shape::pack::ENTRY) else { return entry };
     check_version(&fields, problems);
     if let Some(node) = fields.require(problems, "pack") {
         entry.place = Some(node.place());

@@ -1,5 +1,7 @@
-//! Where rules come from (the rules directory, else the copy inside the binary) and which plan is live.
+//! Where rules come from (the rules directory over the packs inside the binary) and which plan is live.
 //!
+//! The packs inside the binary are always there: a directory needs only what is its own, and a file of its own with the
+//! name of one of those packs stands in its place.
 //! A set with an error is never published: the last good plan keeps running and [`LiveRules::problem`] says why.
 
 mod watch;
@@ -7,25 +9,47 @@ mod watch;
 pub use watch::{INTERVAL, Look, RulesWatch};
 
 use crate::engine::Diagnostics;
+use crate::engine::plan::{self, Plan, RuleFiles};
 use crate::engine::script::is_script;
-use crate::engine::{Plan, RuleFiles};
 use crate::settings::Settings;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use include_dir::{Dir, include_dir};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/rules");
 
-/// The files of the directory, or the embedded ones where it does not exist.
+/// The files of the directory and beside them the embedded packs that it has none of its own for; all the embedded files
+/// where it does not exist.
 pub fn load_files(directory: &Path) -> std::io::Result<RuleFiles> {
     if !directory.is_dir() {
         return Ok(embedded_files());
     }
     let mut files = RuleFiles::new();
     read_directory(directory, "", &mut files)?;
+    let own: HashSet<String> =
+        files.keys().filter_map(|file| plan::pack_name(file)).map(str::to_owned).collect();
+    let embedded = embedded_files().into_iter();
+    files.extend(embedded.filter(|(file, _)| plan::pack_name(file).is_some_and(|pack| !own.contains(pack))));
     Ok(files)
+}
+
+/// Names of the packs in use that are the binary's own, because the directory has none of that name.
+pub fn embedded_packs(directory: &Path, files: &RuleFiles) -> Vec<String> {
+    let is_embedded = |file: &&String| !directory.join(file).exists();
+    files.keys().filter(is_embedded).filter_map(|file| plan::pack_name(file)).map(str::to_owned).collect()
+}
+
+/// Paths of the YAML files in a directory and below it, cases included, in order of name.
+pub fn yaml_files(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = RuleFiles::new();
+    read_directory(directory, "", &mut files)?;
+    if directory.join("tests").is_dir() {
+        read_directory(&directory.join("tests"), "tests/", &mut files)?;
+    }
+    Ok(files.keys().map(|file| directory.join(file)).collect())
 }
 
 /// The files inside the binary.

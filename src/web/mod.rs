@@ -14,6 +14,7 @@ mod form;
 mod page;
 mod response;
 mod route;
+mod schema;
 mod shell;
 mod theme;
 mod view;

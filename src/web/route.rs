@@ -2,7 +2,7 @@
 
 use super::page::{event, events, login, overview, preview, settings, setup, token};
 use super::visit::{Answer, Visit};
-use super::{asset, theme};
+use super::{asset, schema, theme};
 use crate::admin::Permission::{self, Anyone, EditSettings, ManageTokens, Preview, SeeEvents, SignedIn};
 use actix_web::http::Method;
 use futures_util::future::LocalBoxFuture;
@@ -32,6 +32,8 @@ const fn post(path: &'static str, permission: Permission, handler: Handler) -> R
 /// The table. Rows of one path stand together.
 pub static ROWS: &[Row] = &[
     get("/static/{file}", Anyone, |v| Box::pin(asset::serve(v))),
+    get("/schema/{file}", Anyone, |v| Box::pin(schema::newest(v))),
+    get("/schema/draft-07/{file}", Anyone, |v| Box::pin(schema::draft_07(v))),
     post("/theme", Anyone, |v| Box::pin(theme::choose(v))),
     get("/setup", Anyone, |v| Box::pin(setup::show(v))),
     post("/setup", Anyone, |v| Box::pin(setup::claim(v))),

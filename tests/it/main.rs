@@ -15,6 +15,8 @@ mod golden;
 mod ingest;
 /// The journal and the small tables.
 mod journal;
+/// One layout for rule files: `tapline fmt`.
+mod layout;
 /// What lints say, for every event.
 mod lint;
 /// The whole way from HTTP to CleverTap's stand-in.
@@ -27,15 +29,21 @@ mod reload;
 mod rule_test;
 /// The examples of rules/README.md.
 mod rules_page;
+/// The schemas of rule files: `tapline schema`.
+mod schema;
 /// Scripts, what they reach and where they end.
 mod script;
 /// The program as a process: starting, ending, exit codes.
 mod serve;
 /// The stand-in for CleverTap.
 mod simulator;
+/// A rules directory to start from: `tapline init`.
+mod starter;
 /// What tests stand on.
 mod support;
 /// Walls, homes, sizes, and the truth of READMEs.
 mod tidy;
+/// `tapline transform`.
+mod transform;
 /// The console, as a browser sees it.
 mod web;

@@ -156,5 +156,6 @@ fn a_pack_may_end_in_yml() {
     fs::create_dir(directory.path().join("packs")).unwrap();
     fs::write(directory.path().join("packs/segment-cloud.yml"), pack("short")).unwrap();
     let live = LiveRules::open(directory.path().to_owned(), &Settings::default()).unwrap();
-    assert_eq!(live.plan().packs(), ["segment-cloud"]);
+    assert_eq!(live.plan().rule_count(), 1);
+    assert_eq!(live.plan().packs().iter().filter(|pack| *pack == "segment-cloud").count(), 1);
 }

@@ -38,13 +38,15 @@ const ARROWS: [(&str, &[&str]); 14] = [
 ];
 
 /// Where each crate that was given for one purpose may be named.
-const HOMES: [(&str, &[&str]); 10] = [
+const HOMES: [(&str, &[&str]); 12] = [
     ("sled", &["src/journal/sled/"]),
     ("reqwest", &["src/delivery/client.rs"]),
     ("askama", &["src/web/"]),
     ("serde_yaml", &["src/engine/rules/"]),
     ("saphyr_parser", &["src/engine/rules/reading.rs"]),
     ("rhai", &["src/engine/script/"]),
+    ("pretty_yaml", &["src/engine/layout/"]),
+    ("yaml_parser", &["src/engine/layout/"]),
     ("heck", &["src/engine/keys.rs"]),
     ("annotate_snippets", &["src/engine/diagnostic.rs"]),
     ("actix_web", &["src/ingest/", "src/web/", "src/api/", "src/simulator/", "src/app/"]),

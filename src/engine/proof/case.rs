@@ -4,6 +4,7 @@ use crate::engine::diagnostic::{Code, Diagnostics, Place};
 use crate::engine::event::time;
 use crate::engine::rules::pack::check_version;
 use crate::engine::rules::reader::Node;
+use crate::engine::rules::shape;
 use crate::engine::rules::source::Source;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -55,6 +56,9 @@ pub enum ExpectedRecord {
     Text(String),
 }
 
+/// How records are compared, and whether more than what is written may be there.
+pub const MATCHES: [(&str, bool); 2] = [("exact", false), ("subset", true)];
+
 /// How an event ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
@@ -67,7 +71,8 @@ pub enum End {
 }
 
 impl End {
-    const CHOICES: [(&'static str, Self); 3] =
+    /// Every end, by the name cases use.
+    pub const CHOICES: [(&'static str, Self); 3] =
         [("mapped", Self::Mapped), ("filtered", Self::Filtered), ("failed", Self::Failed)];
 
     /// As shown, `mapped`.
@@ -88,7 +93,7 @@ pub fn parse(
     problems: &mut Diagnostics,
 ) -> Vec<Case> {
     let Some(source) = Source::parse(file, text, problems) else { return Vec::new() };
-    let Some(fields) = Node::root(&source).fields(problems, "`version` and `cases`") else {
+    let Some(fields) = Node::root(&source).fields(problems, &shape::case::CASES) else {
         return Vec::new();
     };
     check_version(&fields, problems);
@@ -113,7 +118,7 @@ fn parse_case(
     read: &dyn Fn(&str) -> Result<String, String>,
     problems: &mut Diagnostics,
 ) -> Option<Case> {
-    let fields = node.fields(problems, "a case with `name`, `event` and `expect`")?;
+    let fields = node.fields(problems, &shape::case::CASE)?;
     let name_node = fields.require(problems, "name");
     let name = name_node.as_ref().and_then(|node| node.text(problems, "what holds, in a sentence"));
     let pack_node = fields.get("pack");
@@ -137,10 +142,7 @@ fn parse_case(
             None
         }
     };
-    let subset = fields
-        .get("match")
-        .and_then(|node| node.choice(problems, &[("exact", false), ("subset", true)]))
-        .unwrap_or_default();
+    let subset = fields.get("match").and_then(|node| node.choice(problems, &MATCHES)).unwrap_or_default();
     let expect_node = fields.require(problems, "expect");
     let expect = expect_node.as_ref().and_then(|node| parse_expect(node, subset, problems));
     fields.finish(problems);
@@ -204,7 +206,7 @@ fn read_event(
 }
 
 fn parse_expect(node: &Node<'_>, subset: bool, problems: &mut Diagnostics) -> Option<Expect> {
-    let fields = node.fields(problems, "`records`, `outcome`, `reason` or `warnings`")?;
+    let fields = node.fields(problems, &shape::case::EXPECT)?;
     let records = fields.get("records").map(|node| {
         let nodes = node.list(problems, "a list of records");
         nodes.iter().filter_map(|node| parse_record(node, problems)).collect::<Vec<_>>()

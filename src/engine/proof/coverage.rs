@@ -65,6 +65,12 @@ impl Coverage {
         }
     }
 
+    /// Counts only what stands in files for which `counts` holds.
+    pub fn retain(&mut self, counts: impl Fn(&str) -> bool) {
+        self.rules.retain(|spot, _| counts(&spot.0.file));
+        self.fields.retain(|spot, _| counts(&spot.0.file));
+    }
+
     /// Counts what one event reached.
     pub fn reach(&mut self, trace: &Trace) {
         let applied = trace.rules.iter().filter(|rule| rule.verdict == Verdict::Matched);

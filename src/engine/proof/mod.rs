@@ -9,7 +9,7 @@ mod coverage;
 mod difference;
 
 pub use accept::{NotAccepted, accept};
-pub use case::{Case, End, Expect, ExpectedRecord, parse};
+pub use case::{Case, End, Expect, ExpectedRecord, MATCHES, parse};
 pub use coverage::{Coverage, Share};
 pub use difference::{Difference, compare};
 

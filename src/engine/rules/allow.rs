@@ -47,6 +47,11 @@ impl Allow {
     }
 }
 
+/// Their codes, for the shape of the language.
+pub(super) fn codes() -> Vec<&'static str> {
+    lints().map(Code::as_str).collect()
+}
+
 /// The lints that can be silenced. That an `allow` silences nothing is not among them: leave it out instead.
 fn lints() -> impl Iterator<Item = Code> {
     Code::ALL.into_iter().filter(|code| code.severity() == Severity::Warning && *code != Code::R611)

@@ -5,7 +5,7 @@
 
 use super::operator::Predicate;
 use super::reader::Node;
-use super::{Origin, Scope};
+use super::{Origin, Scope, shape};
 use crate::engine::diagnostic::{Code, Diagnostics, Place, did_you_mean};
 use crate::engine::event::{CallKind, KindSet, Member, Path};
 
@@ -67,7 +67,7 @@ impl Condition {
 
     /// Reads a condition.
     pub fn parse(node: &Node<'_>, scope: &Scope<'_>, problems: &mut Diagnostics) -> Option<Self> {
-        let fields = node.fields(problems, "a condition, as `type: track`")?;
+        let fields = node.fields(problems, &shape::condition::CONDITION)?;
         let mut lines = Vec::new();
         let mut line = |node: &Node<'_>, test: Option<Test>| {
             lines.extend(test.map(|test| Self::Test(test, node.key_place())));

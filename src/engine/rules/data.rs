@@ -5,7 +5,7 @@
 use super::expression::Expression;
 use super::reader::Node;
 use super::rest::Rest;
-use super::{NameId, Scope};
+use super::{NameId, Scope, shape};
 use crate::engine::diagnostic::{Diagnostics, Place};
 use crate::engine::event::text::push_escaped;
 use crate::engine::record::{StandardField, limit};
@@ -46,13 +46,12 @@ impl Data {
     /// fields take their forms.
     pub fn parse(node: &Node<'_>, standard: bool, scope: &Scope<'_>, problems: &mut Diagnostics) -> Self {
         let mut data = Self::default();
-        for (target, node) in node.members(problems, "keys and how to make their values") {
-            match target {
-                "*" => data.rest = Rest::parse(&node, scope, problems),
-                "**" => data.merge = Rest::parse_merge(&node, scope, problems),
-                _ => data.fields.push(parse_field(target, &node, standard, scope, problems)),
-            }
+        let Some(fields) = node.fields(problems, &shape::value::DATA) else { return data };
+        for (target, node) in fields.others() {
+            data.fields.push(parse_field(target, node, standard, scope, problems));
         }
+        data.rest = fields.get("*").and_then(|node| Rest::parse(&node, scope, problems));
+        data.merge = fields.get("**").and_then(|node| Rest::parse_merge(&node, scope, problems));
         data
     }
 }

@@ -8,11 +8,16 @@
 use super::condition::Condition;
 use super::data::Data;
 use super::reader::{Fields, Node};
-use super::{Origin, Scope};
+use super::{Origin, Scope, shape};
 use crate::engine::diagnostic::{Code, Diagnostics, Place};
 use crate::engine::record::Format;
 use crate::engine::script::{Purpose, Script};
 use std::sync::Arc;
+
+/// What becomes of a value that a table does not hold, and whether it passes.
+pub(super) const MISSES: [(&str, bool); 2] = [("drop", false), ("pass", true)];
+/// What is escaped for, and whether anything is.
+pub(super) const ESCAPES: [(&str, bool); 2] = [("html", true), ("none", false)];
 
 /// How one value is made: the first alternative that yields something.
 #[derive(Debug, Clone, PartialEq)]
@@ -155,7 +160,7 @@ fn parse_alternative(
             .into_iter()
             .collect();
     }
-    let Some(fields) = node.fields(problems, "a value") else { return Vec::new() };
+    let Some(fields) = node.fields(problems, &shape::value::VALUE) else { return Vec::new() };
     let when = fields.get("when").and_then(|node| Condition::parse(&node, scope, problems));
     let lookup = fields.get("lookup").and_then(|node| parse_table(&node, problems));
     let format = fields.get("as").map(|node| node.one_or_many());
@@ -184,8 +189,7 @@ fn parse_from(fields: &Fields<'_>, scope: &Scope<'_>, problems: &mut Diagnostics
     let (object, each, item) = (fields.get("object"), fields.get("each"), fields.get("item"));
     let script = fields.get("script");
     let trim = fields.get("trim").and_then(|node| parse_trim(&node, problems)).unwrap_or(Trim::No);
-    let escape =
-        fields.get("escape").and_then(|node| node.choice(problems, &[("html", true), ("none", false)]));
+    let escape = fields.get("escape").and_then(|node| node.choice(problems, &ESCAPES));
     match (from, template, value, object, each, script) {
         (Some(node), None, None, None, None, None) => {
             Origin::parse_list(&node, scope, problems).into_iter().map(From::Origin).collect()
@@ -248,19 +252,18 @@ fn parse_constant(node: &Node<'_>, problems: &mut Diagnostics) -> Option<From> {
 
 /// A table, or a mapping with `table` and how to use it.
 fn parse_table(node: &Node<'_>, problems: &mut Diagnostics) -> Option<Table> {
-    const MISSES: [(&str, bool); 2] = [("drop", false), ("pass", true)];
-    let members = node.members(problems, "a table of texts, as `{ ios: apns }`");
+    let members = node.members(problems, shape::value::TABLE.what);
     let (table, otherwise, match_case) = match members.iter().any(|(key, _)| *key == "table") {
         false => (Some(node.clone()), Miss::Drop, false),
         true => {
-            let fields = node.fields(problems, "a table")?;
+            let fields = node.fields(problems, &shape::value::LOOKUP)?;
             let table = fields.require(problems, "table");
             let choice = fields.get("otherwise").and_then(|node| match node.value.is_mapping() {
                 false => {
                     node.choice(problems, &MISSES).map(|pass| if pass { Miss::Pass } else { Miss::Drop })
                 }
                 true => {
-                    let fields = node.fields(problems, "`drop`, `pass` or `{ value: TEXT }`")?;
+                    let fields = node.fields(problems, &shape::value::OTHERWISE)?;
                     let text = fields.require(problems, "value").and_then(|node| node.text(problems, "text"));
                     fields.finish(problems);
                     text.map(|text| Miss::Text(text.into()))
@@ -272,7 +275,7 @@ fn parse_table(node: &Node<'_>, problems: &mut Diagnostics) -> Option<Table> {
             (table, choice.unwrap_or(Miss::Drop), match_case)
         }
     };
-    let members = table?.members(problems, "a table of texts, as `{ ios: apns }`");
+    let members = table?.members(problems, shape::value::TABLE.what);
     let key = |key: &str| if match_case { key.to_owned() } else { key.to_lowercase() };
     let lines =
         members.iter().filter_map(|(found, node)| Some((key(found), node.text(problems, "text")?.into())));

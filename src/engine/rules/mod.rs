@@ -16,8 +16,10 @@ mod reading;
 pub mod record;
 pub mod rest;
 pub mod rule;
+pub mod shape;
 pub mod source;
 pub mod survey;
+mod value_type;
 
 use crate::engine::diagnostic::{Code, Diagnostics, Place, did_you_mean};
 use crate::engine::event::Path;

@@ -4,10 +4,13 @@
 //! add a variant, its row and its arm in [`Predicate::holds`]; the examples of its row are run as tests.
 
 use super::reader::{Fields, Node};
+use super::shape;
 use crate::engine::diagnostic::{Code, Diagnostics};
 use crate::engine::event::{At, Json, Kind};
 use crate::engine::record::restricted;
 use serde_yaml::Value;
+
+pub use super::value_type::ValueType;
 
 /// What can be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -66,6 +69,8 @@ pub struct OperatorSpec {
     pub name: &'static str,
     /// As shown in traces: `… is at least …`.
     pub label: &'static str,
+    /// What it asks, in a sentence.
+    pub doc: &'static str,
     /// What it takes.
     pub operand: Operand,
     /// An operand in YAML, a value in JSON for which it holds, and one for which it does not.
@@ -76,21 +81,37 @@ const fn spec(
     operator: Operator,
     name: &'static str,
     label: &'static str,
+    doc: &'static str,
     operand: Operand,
     example: (&'static str, &'static str, &'static str),
 ) -> OperatorSpec {
-    OperatorSpec { operator, name, label, operand, example }
+    OperatorSpec { operator, name, label, doc, operand, example }
 }
 
 impl Operator {
     /// Every operator.
     pub const ALL: [OperatorSpec; 14] = [
-        spec(Self::Is, "is", "is", Operand::Values, ("[gold, 5]", "\"gold\"", "\"silver\"")),
-        spec(Self::IsNot, "is_not", "is not", Operand::Values, ("gold", "\"silver\"", "\"gold\"")),
+        spec(
+            Self::Is,
+            "is",
+            "is",
+            "It is one of these.",
+            Operand::Values,
+            ("[gold, 5]", "\"gold\"", "\"silver\""),
+        ),
+        spec(
+            Self::IsNot,
+            "is_not",
+            "is not",
+            "It is none of these.",
+            Operand::Values,
+            ("gold", "\"silver\"", "\"gold\""),
+        ),
         spec(
             Self::Contains,
             "contains",
             "contains",
+            "It holds one of these texts, or as an array one of these values.",
             Operand::Values,
             ("sale", "\"summer sale\"", "\"summer\""),
         ),
@@ -98,22 +119,87 @@ impl Operator {
             Self::StartsWith,
             "starts_with",
             "starts with",
+            "It starts with one of these texts.",
             Operand::Texts,
             ("sum", "\"summer\"", "\"a sum\""),
         ),
-        spec(Self::EndsWith, "ends_with", "ends with", Operand::Texts, ("mer", "\"summer\"", "\"merry\"")),
-        spec(Self::Matches, "matches", "matches", Operand::Texts, ("s*r", "\"summer\"", "\"summers\"")),
-        spec(Self::Above, "above", "is above", Operand::Number, ("10", "10.5", "10")),
-        spec(Self::AtLeast, "at_least", "is at least", Operand::Number, ("10", "\"10\"", "9.99")),
-        spec(Self::Below, "below", "is below", Operand::Number, ("10", "-3", "10")),
-        spec(Self::AtMost, "at_most", "is at most", Operand::Number, ("10", "10", "\"11\"")),
-        spec(Self::Present, "present", "is present:", Operand::Switch, ("true", "0", "\"\"")),
-        spec(Self::Type, "type", "is of type", Operand::Types, ("[text, number]", "7", "[7]")),
-        spec(Self::First, "first", "begins with", Operand::Types, ("object", "[{},1]", "[1]")),
+        spec(
+            Self::EndsWith,
+            "ends_with",
+            "ends with",
+            "It ends with one of these texts.",
+            Operand::Texts,
+            ("mer", "\"summer\"", "\"merry\""),
+        ),
+        spec(
+            Self::Matches,
+            "matches",
+            "matches",
+            "It is one of these patterns, in which `*` stands for any text.",
+            Operand::Texts,
+            ("s*r", "\"summer\"", "\"summers\""),
+        ),
+        spec(
+            Self::Above,
+            "above",
+            "is above",
+            "It is a number above this, also as text.",
+            Operand::Number,
+            ("10", "10.5", "10"),
+        ),
+        spec(
+            Self::AtLeast,
+            "at_least",
+            "is at least",
+            "It is this number or above, also as text.",
+            Operand::Number,
+            ("10", "\"10\"", "9.99"),
+        ),
+        spec(
+            Self::Below,
+            "below",
+            "is below",
+            "It is a number below this, also as text.",
+            Operand::Number,
+            ("10", "-3", "10"),
+        ),
+        spec(
+            Self::AtMost,
+            "at_most",
+            "is at most",
+            "It is this number or below, also as text.",
+            Operand::Number,
+            ("10", "10", "\"11\""),
+        ),
+        spec(
+            Self::Present,
+            "present",
+            "is present:",
+            "It is there (`true`) or not (`false`).",
+            Operand::Switch,
+            ("true", "0", "\"\""),
+        ),
+        spec(
+            Self::Type,
+            "type",
+            "is of type",
+            "It is of one of these types.",
+            Operand::Types,
+            ("[text, number]", "7", "[7]"),
+        ),
+        spec(
+            Self::First,
+            "first",
+            "begins with",
+            "It is an array whose first element is of one of these types; there `nothing` is null.",
+            Operand::Types,
+            ("object", "[{},1]", "[1]"),
+        ),
         spec(
             Self::Restricted,
             "restricted",
             "is CleverTap's own event name:",
+            "It is a name that only CleverTap may give to events (`true`) or not (`false`).",
             Operand::Switch,
             ("true", "\"app launched\"", "\"launched\""),
         ),
@@ -134,47 +220,6 @@ pub enum Literal {
     Number(f64),
     /// `true` or `false`.
     Boolean(bool),
-}
-
-/// A type of value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ValueType {
-    /// Text.
-    Text,
-    /// A number.
-    Number,
-    /// `true` or `false`.
-    Boolean,
-    /// An object.
-    Object,
-    /// An array.
-    Array,
-    /// Null.
-    Nothing,
-}
-
-impl ValueType {
-    /// Every type, by the name rules use.
-    pub const ALL: [(&'static str, Self); 6] = [
-        ("text", Self::Text),
-        ("number", Self::Number),
-        ("boolean", Self::Boolean),
-        ("object", Self::Object),
-        ("array", Self::Array),
-        ("nothing", Self::Nothing),
-    ];
-
-    /// Whether a kind of value is of this type.
-    pub fn holds(self, kind: Kind) -> bool {
-        match self {
-            Self::Text => kind == Kind::String,
-            Self::Number => kind == Kind::Number,
-            Self::Boolean => matches!(kind, Kind::True | Kind::False),
-            Self::Object => kind == Kind::Object,
-            Self::Array => kind == Kind::Array,
-            Self::Nothing => kind == Kind::Null,
-        }
-    }
 }
 
 /// An operator with its operand.
@@ -198,7 +243,7 @@ impl Predicate {
         if !node.value.is_mapping() {
             return parse_operand(Operator::Is, node, false, problems).into_iter().collect();
         }
-        let Some(fields) = node.fields(problems, "operators and what they are given") else {
+        let Some(fields) = node.fields(problems, &shape::condition::OPERATORS) else {
             return Vec::new();
         };
         let predicates = Self::parse_fields(&fields, problems);

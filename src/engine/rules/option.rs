@@ -1,6 +1,7 @@
 //! Typed options of a pack: what the command line and the Settings page may set.
 
 use super::reader::Node;
+use super::shape;
 use crate::engine::diagnostic::{Code, Diagnostics, Place, did_you_mean};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -32,7 +33,8 @@ pub enum OptionKind {
 }
 
 impl OptionKind {
-    const ALL: [(&'static str, Self); 3] =
+    /// Every kind, by the name packs use.
+    pub const ALL: [(&'static str, Self); 3] =
         [("boolean", Self::Boolean), ("string", Self::String), ("integer", Self::Integer)];
 
     /// What is taken, in words.
@@ -88,7 +90,7 @@ pub fn parse(node: Option<Node<'_>>, given: &Given, problems: &mut Diagnostics) 
 }
 
 fn parse_one(name: &str, node: &Node<'_>, problems: &mut Diagnostics) -> Option<PackOption> {
-    let fields = node.fields(problems, "a mapping with `type`, `default` and `label`")?;
+    let fields = node.fields(problems, &shape::pack::OPTION)?;
     let kind = fields.require(problems, "type").and_then(|node| node.choice(problems, &OptionKind::ALL));
     let default = fields.require(problems, "default");
     let label = fields.require(problems, "label").and_then(|node| node.text(problems, "text"));

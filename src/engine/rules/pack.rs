@@ -8,7 +8,7 @@ use super::reader::Node;
 use super::rule::Rule;
 use super::source::Source;
 use super::survey::Survey;
-use super::{Limits, Scope};
+use super::{Limits, Scope, shape};
 use crate::engine::diagnostic::{Code, Diagnostics};
 use crate::engine::plan::{ENTRY, RuleFiles, pack_name};
 use crate::engine::script::{Compiler, Used};
@@ -49,7 +49,7 @@ impl Pack {
         files: &RuleFiles,
         problems: &mut Diagnostics,
     ) -> Option<Self> {
-        let fields = Node::root(source).fields(problems, "a pack with `version`, `pack` and `rules`")?;
+        let fields = Node::root(source).fields(problems, &shape::pack::PACK)?;
         check_version(&fields, problems);
         let name = fields.require(problems, "pack").and_then(|node| parse_name(&node, source, problems));
         fields.get("title").map(|node| node.text(problems, "text"));
@@ -128,8 +128,7 @@ fn check_ids<'r>(rules: impl Iterator<Item = &'r Rule>, problems: &mut Diagnosti
 
 fn parse_name(node: &Node<'_>, source: &Source, problems: &mut Diagnostics) -> Option<Arc<str>> {
     let name = node.text(problems, "the pack's name")?;
-    let file = pack_name(&source.file);
-    if file != name {
+    if let Some(file) = pack_name(&source.file).filter(|file| *file != name) {
         let message = format!("expected the name of the file, `{file}`, found `{name}`");
         node.problem(problems, Code::R106, message, None);
     }

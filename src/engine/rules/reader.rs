@@ -1,10 +1,11 @@
 //! Reading checked values out of a rule file, with every problem noted and none fatal.
+//!
+//! Which keys a mapping may have is not said here but in `shape/`.
 
+use super::shape::Mapping;
 use super::source::{Source, escape};
 use crate::engine::diagnostic::{Code, Diagnostics, Place, did_you_mean};
 use serde_yaml::Value;
-use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -228,16 +229,11 @@ impl<'a> Node<'a> {
         members
     }
 
-    /// A mapping whose keys are known; whatever is not asked for is a problem in the end.
-    pub fn fields(&self, problems: &mut Diagnostics, what: &'static str) -> Option<Fields<'a>> {
+    /// A mapping of this shape; every key that the shape does not have is a problem in the end.
+    pub fn fields(&self, problems: &mut Diagnostics, shape: &'static Mapping) -> Option<Fields<'a>> {
         let is_mapping = self.value.is_mapping();
-        let members = self.members(problems, what);
-        is_mapping.then(|| Fields {
-            node: self.clone(),
-            members,
-            asked: RefCell::default(),
-            renamed: RefCell::default(),
-        })
+        let members = self.members(problems, shape.what);
+        is_mapping.then(|| Fields { node: self.clone(), members, shape })
     }
 }
 
@@ -263,9 +259,7 @@ pub struct Fields<'a> {
     /// The mapping.
     pub node: Node<'a>,
     members: Vec<(&'a str, Node<'a>)>,
-    asked: RefCell<BTreeSet<&'static str>>,
-    /// Keys that were found by their old names: the old, the new.
-    renamed: RefCell<BTreeSet<(&'static str, &'static str)>>,
+    shape: &'static Mapping,
 }
 
 impl<'a> Fields<'a> {
@@ -288,14 +282,11 @@ impl<'a> Fields<'a> {
 
     /// The value of a key, if it is there.
     pub fn get(&self, key: &'static str) -> Option<Node<'a>> {
-        self.asked.borrow_mut().insert(key);
+        #[cfg(test)]
+        ASKED.with_borrow_mut(|asked| asked.insert((self.shape.name, key)));
         let find =
             |key: &str| self.members.iter().find(|(name, _)| *name == key).map(|(_, node)| node.clone());
-        find(key).or_else(|| {
-            let (old, new) = RENAMED.into_iter().find(|(old, new)| *new == key && find(old).is_some())?;
-            self.renamed.borrow_mut().insert((old, new));
-            find(old)
-        })
+        find(key).or_else(|| RENAMED.into_iter().find(|(_, new)| *new == key).and_then(|(old, _)| find(old)))
     }
 
     /// The value of a key that must be there.
@@ -308,17 +299,26 @@ impl<'a> Fields<'a> {
         found
     }
 
-    /// Complains of every key that was not asked for.
+    /// The members under keys of one's own choosing, in the order written.
+    pub fn others(&self) -> impl Iterator<Item = &(&'a str, Node<'a>)> {
+        self.members.iter().filter(|(name, _)| !self.shape.knows(name))
+    }
+
+    /// Complains of every key that the shape does not have.
     pub fn finish(self, problems: &mut Diagnostics) {
-        let (asked, renamed) = (self.asked.into_inner(), self.renamed.into_inner());
+        let mut known: Vec<&str> = self.shape.keys.iter().map(|key| key.name).collect();
+        known.sort_unstable();
+        let there = |key: &str| self.members.iter().any(|(name, _)| *name == key);
         for (name, node) in &self.members {
-            if let Some((old, new)) = renamed.iter().find(|(old, _)| old == name) {
+            let renamed =
+                RENAMED.into_iter().find(|(old, new)| old == name && known.contains(new) && !there(new));
+            if let (Some((old, new)), false) = (renamed, known.contains(name)) {
                 let message = format!("`{old}` is an old name of the key `{new}`");
                 let help = format!("write `{new}`; it means the same");
                 problems.push(Code::R610, Some(node.key_place()), message, Some(help));
-            } else if !asked.contains(name) {
-                let list = asked.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
-                let help = did_you_mean(name, asked.iter().copied())
+            } else if !known.contains(name) {
+                let list = known.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+                let help = did_you_mean(name, known.iter().copied())
                     .unwrap_or_else(|| format!("known here: {list}"));
                 problems.push(
                     Code::R103,
@@ -329,4 +329,16 @@ impl<'a> Fields<'a> {
             }
         }
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// The keys that were asked for, each with the name of its mapping.
+    static ASKED: std::cell::RefCell<std::collections::BTreeSet<(&'static str, &'static str)>> = Default::default();
+}
+
+/// The keys that were asked for in this thread, each with the name of its mapping.
+#[cfg(test)]
+pub(super) fn asked() -> std::collections::BTreeSet<(&'static str, &'static str)> {
+    ASKED.with_borrow(Clone::clone)
 }

@@ -4,11 +4,11 @@ use super::condition::Condition;
 use super::data::Data;
 use super::expression::Expression;
 use super::reader::Node;
-use super::{Limits, Origin, Scope};
+use super::{Limits, Origin, Scope, shape};
 use crate::engine::diagnostic::{Code, Diagnostics, Place, did_you_mean};
 use crate::engine::record::{AddressKind, Format, RecordKind, limit};
 
-const LIMITS: [(&str, Limits); 2] = [("cut", Limits::Cut), ("pass", Limits::Pass)];
+pub(super) const LIMITS: [(&str, Limits); 2] = [("cut", Limits::Cut), ("pass", Limits::Pass)];
 
 /// One record that a rule emits.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,7 +36,7 @@ pub struct RecordTemplate {
 impl RecordTemplate {
     /// Reads one element of `emit`: a mapping with the single key `profile`, `event` or `token`.
     pub fn parse(node: &Node<'_>, scope: &Scope<'_>, problems: &mut Diagnostics) -> Option<Self> {
-        let outer = node.fields(problems, "a record: `profile`, `event` or `token`")?;
+        let outer = node.fields(problems, &shape::record::RECORD)?;
         let kinds = [RecordKind::Profile, RecordKind::Event, RecordKind::Token];
         let found: Vec<_> =
             kinds.into_iter().filter_map(|kind| Some((kind, outer.get(kind.as_str())?))).collect();
@@ -51,7 +51,7 @@ impl RecordTemplate {
             }
             return None;
         };
-        let fields = node.fields(problems, "a record")?;
+        let fields = node.fields(problems, shape::record::of(*kind))?;
         let place = node.key_place();
         let address = fields.require(problems, "address").map(|node| parse_address(&node, scope, problems));
         let when = fields.get("when").and_then(|node| Condition::parse(&node, scope, problems));
@@ -82,11 +82,10 @@ impl RecordTemplate {
 
 /// A number, or `{ option: NAME }`.
 fn parse_max_fields(node: &Node<'_>, scope: &Scope<'_>, problems: &mut Diagnostics) -> Option<usize> {
-    let what = "a whole number from 0, or an option that holds one, as `{ option: max_event_properties }`";
     let number = match node.value.as_u64() {
         Some(number) => Some(number),
         None if node.value.is_mapping() => {
-            let fields = node.fields(problems, what)?;
+            let fields = node.fields(problems, &shape::record::OPTION_OF)?;
             let name = fields.require(problems, "option").and_then(|node| node.text(problems, "an option"));
             let place = node.place();
             fields.finish(problems);
@@ -101,7 +100,7 @@ fn parse_max_fields(node: &Node<'_>, scope: &Scope<'_>, problems: &mut Diagnosti
         None => None,
     };
     if number.is_none() {
-        node.expected(problems, what);
+        node.expected(problems, shape::record::OPTION_OF.what);
     }
     number.and_then(|number| usize::try_from(number).ok())
 }
@@ -113,7 +112,7 @@ fn parse_address(
 ) -> Vec<(AddressKind, Origin)> {
     let mut address = Vec::new();
     for node in node.list(problems, "a list of `identity` and `objectId`") {
-        let Some(fields) = node.fields(problems, "`identity: $user` or `objectId: $device`") else {
+        let Some(fields) = node.fields(problems, &shape::record::ADDRESS) else {
             continue;
         };
         for kind in [AddressKind::Identity, AddressKind::ObjectId] {

@@ -1,7 +1,7 @@
 //! Copying the rest: every member of an object that no other line has taken.
 
 use super::reader::{Fields, Node};
-use super::{Limits, Origin, Scope};
+use super::{Limits, Origin, Scope, shape};
 use crate::engine::diagnostic::{Code, Diagnostics, Place};
 
 /// How the members of objects are copied.
@@ -111,22 +111,22 @@ impl Pattern {
     }
 }
 
-const BLANKS: [(&str, Blank); 2] = [("drop", Blank::Drop), ("keep", Blank::Keep)];
-const NULLS: [(&str, Blank); 3] = [("drop", Blank::Drop), ("keep", Blank::Keep), ("erase", Blank::Erase)];
-const OBJECTS: [(&str, Nested); 4] = [
+pub(super) const BLANKS: [(&str, Blank); 2] = [("drop", Blank::Drop), ("keep", Blank::Keep)];
+pub(super) const NULLS: [(&str, Blank); 3] =
+    [("drop", Blank::Drop), ("keep", Blank::Keep), ("erase", Blank::Erase)];
+pub(super) const OBJECTS: [(&str, Nested); 4] = [
     ("drop", Nested::Drop),
     ("flatten", Nested::Flatten),
     ("stringify", Nested::Stringify),
     ("keep", Nested::Keep),
 ];
-const ARRAYS: [(&str, Nested); 3] =
+pub(super) const ARRAYS: [(&str, Nested); 3] =
     [("drop", Nested::Drop), ("stringify", Nested::Stringify), ("keep", Nested::Keep)];
 
 impl Rest {
     /// Reads the value of `"*"`.
     pub fn parse(node: &Node<'_>, scope: &Scope<'_>, problems: &mut Diagnostics) -> Option<Self> {
-        let fields =
-            node.fields(problems, "how to copy the rest, as `{ rest: properties, keys: snake_case }`")?;
+        let fields = node.fields(problems, &shape::value::REST)?;
         let sources = fields
             .require(problems, "rest")
             .map(|node| Origin::parse_list(&node, scope, problems))
@@ -140,7 +140,7 @@ impl Rest {
         let (sources, nulls) = match node.value.is_mapping() {
             false => (Origin::parse_list(node, scope, problems), None),
             true => {
-                let fields = node.fields(problems, "objects, or `{ rest: traits.more, nulls: erase }`")?;
+                let fields = node.fields(problems, &shape::value::MERGE)?;
                 let sources = fields.require(problems, "rest");
                 let nulls = fields.get("nulls").and_then(|node| node.choice(problems, &NULLS));
                 fields.finish(problems);

@@ -1,10 +1,10 @@
 //! Rules: a condition and what happens when it holds.
 
-use super::Scope;
 use super::allow::Allow;
 use super::condition::Condition;
 use super::reader::{Fields, Node};
 use super::record::RecordTemplate;
+use super::{Scope, shape};
 use crate::engine::diagnostic::{Code, Diagnostics, Place};
 use crate::engine::reason::Reason;
 use crate::engine::script::{Purpose, Script};
@@ -52,7 +52,7 @@ pub enum Position {
 impl Rule {
     /// Reads a rule of a pack.
     pub fn parse(node: &Node<'_>, scope: &Scope<'_>, problems: &mut Diagnostics) -> Option<Self> {
-        let fields = node.fields(problems, "a rule with `id`, `when` and `emit`, `filter` or `fail`")?;
+        let fields = node.fields(problems, &shape::rule::RULE)?;
         Self::parse_fields(fields, scope, problems)
     }
 
@@ -62,7 +62,7 @@ impl Rule {
         scope: &Scope<'_>,
         problems: &mut Diagnostics,
     ) -> Option<(Position, Self)> {
-        let fields = node.fields(problems, "a rule with `id`, `when` and `emit`, `filter` or `fail`")?;
+        let fields = node.fields(problems, &shape::rule::LOCAL_RULE)?;
         let mut positions = Vec::new();
         for key in ["before", "after", "replaces"] {
             let Some(node) = fields.get(key) else { continue };
@@ -124,7 +124,7 @@ impl Rule {
 }
 
 fn parse_reason(node: &Node<'_>, problems: &mut Diagnostics) -> Option<Reason> {
-    let fields = node.fields(problems, "a reason with `code` and `message`")?;
+    let fields = node.fields(problems, &shape::rule::REASON)?;
     let code = fields.require(problems, "code").and_then(|node| parse_code(&node, problems));
     let message = fields.require(problems, "message").and_then(|node| node.text(problems, "a sentence"));
     fields.finish(problems);

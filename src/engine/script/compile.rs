@@ -8,6 +8,7 @@ use super::sandbox::{self, FORBIDDEN, MAX_SCRIPT, State};
 use crate::engine::diagnostic::{Code, Diagnostics, did_you_mean};
 use crate::engine::plan::RuleFiles;
 use crate::engine::rules::reader::Node;
+use crate::engine::rules::shape;
 use rhai::{AST, ASTNode, Engine, Expr, LexError, Map, ParseError, ParseErrorType, Position, Scope, Stmt};
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -131,7 +132,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn open(&self, node: &Node<'_>, problems: &mut Diagnostics) -> Option<(String, Location)> {
-        let fields = node.fields(problems, "a script, or `{ file: scripts/NAME.rhai }`")?;
+        let fields = node.fields(problems, &shape::value::SCRIPT)?;
         let file = fields.require(problems, "file");
         fields.finish(problems);
         let file = file?;

@@ -14,6 +14,7 @@ mod password;
 mod permission;
 mod preview;
 mod reason;
+mod revision;
 mod session;
 mod settings;
 mod setup;
@@ -29,6 +30,9 @@ pub use password::{Password, PasswordProblem};
 pub use permission::Permission;
 pub use preview::{Candidate, MOST_EVENTS, PreviewOutcome, Sample};
 pub use reason::{explanations, remedy};
+pub use revision::{
+    KeptFile, MOST_BYTES, MOST_REVISIONS, RevisionArchive, RuleRevision, kept_files, kept_revisions,
+};
 pub use session::{IDLE_LIMIT, Session, SessionCookie, TOTAL_LIMIT};
 pub use settings::{
     Check, Difference, Environment, Field, FieldProblem, Input, Revision, SaveOutcome, SavedBy, SecretInput,

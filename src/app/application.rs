@@ -5,7 +5,7 @@ use super::option::Options;
 use super::stop::{Signals, Stopper, Stopping};
 use super::storage::{Closer, Opened};
 use super::{App, guard, metric, server};
-use crate::admin::{Admin, AdminError, FirstStart, Ground, StartError, load_settings};
+use crate::admin::{Admin, AdminError, FirstStart, Ground, RevisionArchive, StartError, load_settings};
 use crate::delivery::{CleverTap, DeliveryStatus, LiveMapping, Parts, Timeouts};
 use crate::ingest::{Ingest, IngestMetrics};
 use crate::journal::JournalError;
@@ -83,7 +83,8 @@ impl Application {
         let Opened { journal, store, closer } = Opened::open(options.storage, options.data.clone()).await?;
         let environment = Arc::new(options.environment);
         let (settings, origins) = load_settings(&*store, &environment)?;
-        let rules = Arc::new(LiveRules::open(options.rules, &settings)?);
+        let archive = Arc::new(RevisionArchive::new(Arc::clone(&store), Arc::clone(&options.clock)));
+        let rules = Arc::new(LiveRules::open_kept(options.rules, &settings, archive)?);
         let settings = Arc::new(LiveSettings::new(settings, origins));
         let delivery = Arc::new(DeliveryStatus::default());
         let admin = Arc::new(Admin::new(Ground {

@@ -5,6 +5,7 @@
 //! port 0. Deliberately no decisions about events, rules or pages here.
 
 mod application;
+mod data;
 mod guard;
 mod metric;
 mod operation;
@@ -15,6 +16,7 @@ mod stop;
 mod storage;
 
 pub use application::{Application, BuildError};
+pub use data::{DataDirectory, DataError};
 pub use option::{Options, Storage};
 pub use run::RunError;
 pub use stop::Stopper;

@@ -4,6 +4,7 @@
 //! Whatever a flag sets a variable `TAPLINE_…` sets too; the flag wins.
 
 pub mod check;
+mod diff;
 mod explain;
 mod fmt;
 mod init;
@@ -46,6 +47,7 @@ enum Verb {
     Fmt(fmt::Args),
     Init(init::Args),
     Schema(schema::Args),
+    Diff(diff::Args),
     Explain(explain::Args),
     Simulator(simulator::Args),
 }
@@ -92,6 +94,7 @@ pub fn run() -> ExitCode {
         Some(Verb::Fmt(args)) => fmt::run(&args, &mut out),
         Some(Verb::Init(args)) => init::run(&args, &mut out),
         Some(Verb::Schema(args)) => schema::run(&args, &mut out),
+        Some(Verb::Diff(args)) => diff::run(&args, &mut out),
         Some(Verb::Explain(args)) => explain::run(&args, &mut out),
         Some(Verb::Simulator(args)) => simulator::run(&args),
     };

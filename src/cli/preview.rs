@@ -108,6 +108,7 @@ mod human {
             };
             writeln!(out, "  {} ({}): {verdict}", rule.id, rule.place)?;
             write_condition(out, &rule.condition, 2)?;
+            rule.requires.iter().try_for_each(|required| write_condition(out, required, 2))?;
         }
         for record in &trace.records {
             writeln!(out, "{:?} record by {}:", record.kind, record.rule)?;

@@ -136,8 +136,10 @@ fn read_block(
             continue;
         }
         match map(mapping.as_mut(), entry) {
-            Mapped::Filtered(Reason { code, message }) => ends.push(end(State::Filtered, &code, &message)),
-            Mapped::Failed(Reason { code, message }) => ends.push(end(State::Failed, &code, &message)),
+            Mapped::Filtered(Reason { code, message, .. }) => {
+                ends.push(end(State::Filtered, &code, &message))
+            }
+            Mapped::Failed(Reason { code, message, .. }) => ends.push(end(State::Failed, &code, &message)),
             Mapped::Records { key, mut records } => {
                 records.retain(|record| !leave_out(shared, record));
                 if records.is_empty() {
@@ -163,11 +165,8 @@ fn map(mapping: &mut dyn Mapping, entry: &Entry) -> Mapped {
     let mapped = catch_unwind(AssertUnwindSafe(|| mapping.map(&entry.body, entry.received_at)));
     mapped.unwrap_or_else(|_| {
         mapping.refresh();
-        Mapped::Failed(Reason {
-            code: "internal_error".into(),
-            message: "the rules crashed on this event, which is a fault of Tapline's; please report it"
-                .into(),
-        })
+        let message = "the rules crashed on this event, which is a fault of Tapline's; please report it";
+        Mapped::Failed(Reason::new("internal_error", message))
     })
 }
 

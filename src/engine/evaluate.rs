@@ -11,7 +11,7 @@ use super::record::{Address, AddressKind, RecordKind};
 use super::rules::Origin;
 use super::rules::condition::{Condition, Test};
 use super::rules::operator::Predicate;
-use super::rules::rule::Action;
+use super::rules::rule::{Action, Rule};
 use super::scope::FieldScope;
 use super::script::{Runner, Stopwatch};
 use super::trace::{NoTrace, Tracer};
@@ -206,12 +206,19 @@ impl<T: Tracer> Run<'_, '_, T> {
                 Action::Filter(reason) => return Outcome::Filtered(reason.clone()),
                 Action::Fail(reason) => return Outcome::Failed(reason.clone()),
                 Action::Emit(templates) => {
+                    if let Some(reason) = self.unmet(rule) {
+                        return Outcome::Failed(reason);
+                    }
                     templates.iter().for_each(|template| self.record(template, rule));
                     if self.refusal.is_none() && self.records.is_empty() {
                         return plan.no_record();
                     }
                     for extra in &plan.pack.extras {
                         if let (true, Action::Emit(templates)) = (self.holds(&extra.when), &extra.action) {
+                            if let Some(reason) = self.unmet(extra) {
+                                self.records.clear();
+                                return Outcome::Failed(reason);
+                            }
                             templates.iter().for_each(|template| self.record(template, extra));
                         }
                     }
@@ -224,6 +231,13 @@ impl<T: Tracer> Run<'_, '_, T> {
             }
         }
         plan.no_rule()
+    }
+
+    /// Why a rule that applies can not make its records, if it can not.
+    #[inline]
+    fn unmet(&self, rule: &Rule) -> Option<Reason> {
+        let unmet = rule.require.iter().find(|requirement| !self.holds(&requirement.condition));
+        unmet.map(|requirement| requirement.reason.clone())
     }
 
     /// Whether a condition holds. Looks no further than it must.
@@ -321,7 +335,7 @@ impl<'a> Evaluation<'a> {
         self.work.records.iter().map(|span| {
             let text = match (&span.address.1, self.call) {
                 (Value::Node(at), Some(call)) => call.json.decoded(*at),
-                (Value::Text(text, _), _) => Cow::Borrowed(&**text),
+                (Value::Text(text, _) | Value::Json(text, _), _) => Cow::Borrowed(&**text),
                 _ => Cow::Borrowed(""),
             };
             let address = match span.address.0 {

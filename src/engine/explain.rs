@@ -5,7 +5,7 @@ use super::event::CallKind;
 use super::event::{At, Kind, Member};
 use super::rules::Origin;
 use super::rules::condition::{Condition, Test};
-use super::rules::rule::{Action, Rule};
+use super::rules::rule::{Action, Requirement, Rule};
 use super::trace::Tracer;
 use super::value::Value;
 use serde::Serialize;
@@ -28,6 +28,9 @@ pub struct RuleTrace {
     pub misses: usize,
     /// Its condition.
     pub condition: ConditionTrace,
+    /// What it requires of the event, where it applied.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub requires: Vec<ConditionTrace>,
 }
 
 /// Whether a rule applied.
@@ -74,7 +77,16 @@ impl RuleTrace {
             Action::Fail(_) => "fail",
         };
         let (id, place) = (rule.id.to_string(), rule.place.to_string());
-        Self { id, place, action, verdict, shadowed_by, misses: condition.misses(), condition }
+        Self {
+            id,
+            place,
+            action,
+            verdict,
+            shadowed_by,
+            misses: condition.misses(),
+            condition,
+            requires: Vec::new(),
+        }
     }
 }
 
@@ -132,6 +144,19 @@ impl<T: Tracer> Run<'_, '_, T> {
         ConditionTrace { text: text.to_owned(), holds, actual: String::new(), place: String::new(), inner }
     }
 
+    /// Judges what a rule that applied requires.
+    pub(super) fn explain_requirements(&self, rule: &Rule, verdict: Verdict) -> Vec<ConditionTrace> {
+        let required = rule.require.iter().filter(|_| verdict == Verdict::Matched);
+        let judge = |requirement: &Requirement| ConditionTrace {
+            text: format!("required, else it fails with `{}`", requirement.reason.code),
+            holds: self.holds(&requirement.condition),
+            actual: String::new(),
+            place: requirement.place.to_string(),
+            inner: vec![self.explain(&requirement.condition)],
+        };
+        required.map(judge).collect()
+    }
+
     fn explain_test(&self, test: &Test) -> (String, String) {
         let member = |member: Member| self.show(self.call.member(member));
         let actual = match test {
@@ -168,5 +193,31 @@ impl<T: Tracer> Run<'_, '_, T> {
             Kind::Null => "null".to_owned(),
             kind => format!("{} {raw}{more}", kind.noun().trim_start_matches("an ").trim_start_matches("a ")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Context, Evaluator, Plan, RuleFiles, preview};
+    use std::sync::Arc;
+
+    #[test]
+    fn a_trace_shows_what_the_rule_that_applied_requires_and_what_was_found() {
+        let rules = "version: 1\npack: p\nrules:\n  - id: order\n    when: { type: track }\n    require:\n      \
+                     - { shape: { properties.total: number }, code: odd, message: m }\n    emit: []\n  \
+                     - id: other\n    require: [{ present: userId, code: none, message: m }]\n    emit: []\n";
+        let files: RuleFiles = [("packs/p.yaml".to_owned(), rules.to_owned())].into();
+        let plan = Plan::compile(&files, Some("p"), &Default::default()).unwrap();
+        let event = br#"{"type":"track","properties":{"total":"5"}}"#;
+        let preview = preview(&mut Evaluator::new(Arc::new(plan)), event, &Context::default(), true);
+        assert_eq!(preview.reason.map(|reason| reason.code.to_string()).as_deref(), Some("odd"));
+        let trace = preview.trace.unwrap();
+        let [order, other] = &trace.rules[..] else { panic!("{trace:?}") };
+        assert!(other.requires.is_empty(), "it did not come to that");
+        let [required] = &order.requires[..] else { panic!("{order:?}") };
+        assert_eq!((required.text.as_str(), required.holds), ("required, else it fails with `odd`", false));
+        assert_eq!(required.place, "packs/p.yaml:7:9");
+        let found = required.inner.iter().map(|test| (test.text.as_str(), test.actual.as_str()));
+        assert_eq!(found.collect::<Vec<_>>(), [("`properties.total` is of type `number`", "text \"5\"")]);
     }
 }

@@ -137,7 +137,8 @@ fn of_problem(code: Code) -> [&'static str; 3] {
         Code::R301 => [
             "A rule does nothing, or two things that exclude each other.",
             "- id: a\n  filter: { code: a, message: m }\n  fail: { code: a, message: m }",
-            "Leave exactly one of `emit`, `filter` and `fail`, and at most one of `before`, `after` and `replaces`.",
+            "Leave exactly one of `emit`, `filter` and `fail`, and at most one of `before`, `after` and `replaces`; \
+             `require` and `script` stand beside `emit` only.",
         ],
         Code::R401 => [
             "Two cases of one test file have the same name, so that a report could mean either.",

@@ -37,7 +37,7 @@ impl<T: Tracer> Run<'_, '_, T> {
         }
         let address = template.address.iter().find_map(|(kind, origin)| {
             let value = self.origin(origin);
-            (!value.is_missing()).then_some((*kind, value))
+            self.is_id(&value).then_some((*kind, value))
         });
         let Some(address) = address else { return self.incomplete(template) };
         let start = self.out.len();
@@ -106,7 +106,18 @@ impl<T: Tracer> Run<'_, '_, T> {
         self.out.extend_from_slice(bytes);
     }
 
-    /// An id, which is always text in a record.
+    /// Whether a value can be somebody's id: nothing but text and numbers can.
+    #[inline]
+    fn is_id(&self, value: &Value) -> bool {
+        match value {
+            Value::Node(at) => matches!(self.call.json.kind(*at), Kind::String | Kind::Number),
+            Value::Text(..) => true,
+            Value::Json(json, _) => json.starts_with(|c: char| c == '-' || c.is_ascii_digit()),
+            Value::Missing | Value::Items(_) | Value::Object => false,
+        }
+    }
+
+    /// An id: text, or a number as it was sent, which a pack may have made text before.
     fn id(&mut self, value: &Value) {
         match value {
             Value::Node(at) => self.out.extend_from_slice(self.call.json.raw(*at).as_bytes()),

@@ -3,12 +3,15 @@
 //! No IO, no clock, no threads: whatever the engine needs is handed in, so the same plan and the same event always give
 //! the same bytes. Compiles alone with `--no-default-features`.
 
+pub mod change;
 pub mod diagnostic;
+pub mod difference;
 pub mod evaluate;
 pub mod event;
 mod expand;
 mod explain;
 pub mod explanation;
+pub mod hash;
 mod keys;
 pub mod layout;
 pub mod lint;

@@ -4,6 +4,7 @@
 
 use super::diagnostic::{Code, Diagnostics, did_you_mean};
 use super::evaluate::Outcome;
+use super::hash::ContentHash;
 use super::reason::{OwnReason, Reason};
 use super::record::RecordKind;
 use super::rules::NameId;
@@ -32,6 +33,7 @@ pub const ENTRY: &str = "tapline.yaml";
 pub struct Plan {
     pub(super) pack: Pack,
     packs: Vec<String>,
+    hash: ContentHash,
     revision: String,
     record_names: [NameId; 3],
     /// What reading found that keeps nothing from going live.
@@ -55,9 +57,14 @@ impl Plan {
         }
     }
 
-    /// A short hash of everything that went into the plan.
+    /// The first twelve digits of [`Self::hash`], for people.
     pub fn revision(&self) -> &str {
         &self.revision
+    }
+
+    /// A hash of everything that went into the plan: the files, the live pack and the values of its options.
+    pub fn hash(&self) -> ContentHash {
+        self.hash
     }
 
     /// The live pack's name.
@@ -88,11 +95,13 @@ impl Plan {
 
     /// The reasons that rules give, each with the rule's id and place.
     pub fn reasons(&self) -> impl Iterator<Item = (&str, String, &Reason)> {
-        self.pack.rules.iter().chain(&self.pack.extras).filter_map(|rule| match &rule.action {
-            Action::Filter(reason) | Action::Fail(reason) => {
-                Some((&*rule.id, rule.place.to_string(), reason))
-            }
-            Action::Emit(_) => None,
+        self.pack.rules.iter().chain(&self.pack.extras).flat_map(|rule| {
+            let own = match &rule.action {
+                Action::Filter(reason) | Action::Fail(reason) => Some((&rule.place, reason)),
+                Action::Emit(_) => None,
+            };
+            let required = rule.require.iter().map(|requirement| (&requirement.place, &requirement.reason));
+            own.into_iter().chain(required).map(|(place, reason)| (&*rule.id, place.to_string(), reason))
         })
     }
 
@@ -164,8 +173,8 @@ fn compile(
         });
         NameId(at as u32)
     });
-    let revision = revision(files, &live, &pack.options);
-    Some(Plan { pack, packs, revision, record_names, notices: Diagnostics::default() })
+    let hash = hash(files, &live, &pack.options);
+    Some(Plan { pack, packs, hash, revision: hash.short(), record_names, notices: Diagnostics::default() })
 }
 
 /// The name of the pack in a file, that of the file; none for a file that holds no pack.
@@ -203,23 +212,10 @@ fn parse_entry<'a>(source: &'a Source, problems: &mut Diagnostics) -> Entry<'a> 
     entry
 }
 
-/// Twelve hexadecimal digits of a hash over the files, the live pack and its option values.
-fn revision(files: &RuleFiles, live: &str, options: &[PackOption]) -> String {
-    // FNV-1a, 64 bits: the revision tells sets apart and guards nothing.
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    let mut add = |text: &str| {
-        for byte in text.bytes().chain([0xFF]) {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    };
-    for (file, text) in files {
-        add(file);
-        add(text);
-    }
-    add(live);
-    for option in options {
-        add(&option.name);
-        add(&option.value.to_string());
-    }
-    format!("{:012x}", hash >> 16)
+fn hash(files: &RuleFiles, live: &str, options: &[PackOption]) -> ContentHash {
+    let values: Vec<String> = options.iter().map(|option| option.value.to_string()).collect();
+    let files = files.iter().flat_map(|(file, text)| [file.as_str(), text.as_str()]);
+    let options =
+        options.iter().zip(&values).flat_map(|(option, value)| [option.name.as_str(), value.as_str()]);
+    ContentHash::of_parts(["rules", live].into_iter().chain(options).chain(["files"]).chain(files))
 }

@@ -12,9 +12,42 @@ pub struct Reason {
     pub code: Arc<str>,
     /// What was expected, what was found, what to do.
     pub message: Arc<str>,
+    /// Who must act, where a rule that fails events says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class: Option<Class>,
+}
+
+/// Who must act so that such events can be sent. Says nothing of trying again: what failed here fails again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    /// Whoever sends the event: it lacks something, or holds what it should not.
+    Event,
+    /// Whoever keeps the rules.
+    Rules,
+    /// Whoever configures Tapline: an option or a setting does not allow it.
+    Configuration,
+}
+
+impl Class {
+    /// Every class, by the name rules use.
+    pub const ALL: [(&'static str, Self); 3] =
+        [("event", Self::Event), ("rules", Self::Rules), ("configuration", Self::Configuration)];
+}
+
+impl Class {
+    /// As shown, `event`.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.iter().find(|(_, class)| *class == self).map_or("", |(name, _)| name)
+    }
 }
 
 impl Reason {
+    /// A reason that does not say who must act.
+    pub fn new(code: impl Into<Arc<str>>, message: impl Into<Arc<str>>) -> Self {
+        Self { code: code.into(), message: message.into(), class: None }
+    }
+
     /// Whether text may be a code: small letters, digits and `_`.
     pub fn is_code(text: &str) -> bool {
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
@@ -67,6 +100,22 @@ impl OwnReason {
 
     /// The reason with its sentence.
     pub fn because(self, message: impl Into<Arc<str>>) -> Reason {
-        Reason { code: self.as_str().into(), message: message.into() }
+        Reason::new(self.as_str(), message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_must_act_is_shown_where_it_is_known_and_by_the_name_that_rules_use() {
+        let reason = Reason::new("a", "m");
+        assert_eq!(serde_json::to_string(&reason).unwrap(), r#"{"code":"a","message":"m"}"#);
+        for (name, class) in Class::ALL {
+            let json = serde_json::to_string(&Reason { class: Some(class), ..reason.clone() }).unwrap();
+            assert_eq!(json, format!(r#"{{"code":"a","message":"m","class":"{name}"}}"#));
+            assert_eq!(class.as_str(), name);
+        }
     }
 }

@@ -272,12 +272,15 @@ impl<T: Tracer> Run<'_, '_, T> {
             };
             let shadowed_by =
                 decided.filter(|_| verdict == Verdict::Shadowed).map(|rule| rule.id.to_string());
-            traces.push(RuleTrace::new(rule, verdict, shadowed_by, condition));
+            let mut trace = RuleTrace::new(rule, verdict, shadowed_by, condition);
+            trace.requires = self.explain_requirements(rule, verdict);
+            traces.push(trace);
             if verdict == Verdict::Matched {
                 decided = Some(rule);
             }
         }
         let emits = decided.is_some_and(|rule| matches!(rule.action, Action::Emit(_)));
+        let emits = emits && traces.iter().flat_map(|trace| &trace.requires).all(|required| required.holds);
         for rule in &plan.pack.extras {
             let condition = self.explain(&rule.when);
             let verdict = match (condition.holds, emits) {
@@ -285,7 +288,9 @@ impl<T: Tracer> Run<'_, '_, T> {
                 (true, true) => Verdict::Matched,
                 (true, false) => Verdict::NotReached,
             };
-            traces.push(RuleTrace::new(rule, verdict, None, condition));
+            let mut trace = RuleTrace::new(rule, verdict, None, condition);
+            trace.requires = self.explain_requirements(rule, verdict);
+            traces.push(trace);
         }
         self.tracer.rules(traces);
     }

@@ -1,4 +1,4 @@
-//! Small durable tables: settings, users, sessions, tokens. A write is durable when it returns.
+//! Small durable tables: settings, users, sessions, tokens, revisions of rules. A write is durable when it returns.
 //!
 //! Deliberately no queries: a table is a sorted map of bytes.
 
@@ -19,12 +19,24 @@ pub enum Table {
     PushTokens,
     /// `setup` → hash of the first-start token, until it is claimed.
     Setup,
+    /// Hash of a set of rules → which files it has, as JSON.
+    RuleRevisions,
+    /// Hash of a rule file and the number of a part, two bytes → that part of its text.
+    RuleFiles,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 6] =
-        [Self::Settings, Self::Users, Self::Sessions, Self::ApiTokens, Self::PushTokens, Self::Setup];
+    pub const ALL: [Self; 8] = [
+        Self::Settings,
+        Self::Users,
+        Self::Sessions,
+        Self::ApiTokens,
+        Self::PushTokens,
+        Self::Setup,
+        Self::RuleRevisions,
+        Self::RuleFiles,
+    ];
 
     /// The stored name.
     pub fn name(self) -> &'static str {
@@ -35,6 +47,8 @@ impl Table {
             Self::ApiTokens => "api_tokens",
             Self::PushTokens => "push_tokens",
             Self::Setup => "setup",
+            Self::RuleRevisions => "rule_revisions",
+            Self::RuleFiles => "rule_files",
         }
     }
 }

@@ -4,8 +4,12 @@
 //! name of one of those packs stands in its place.
 //! A set with an error is never published: the last good plan keeps running and [`LiveRules::problem`] says why.
 
+mod archive;
+mod git;
 mod watch;
 
+pub use archive::{Archive, SeenSet};
+pub use git::{RefError, load_ref};
 pub use watch::{INTERVAL, Look, RulesWatch};
 
 use crate::engine::Diagnostics;
@@ -29,11 +33,16 @@ pub fn load_files(directory: &Path) -> std::io::Result<RuleFiles> {
     }
     let mut files = RuleFiles::new();
     read_directory(directory, "", &mut files)?;
+    add_embedded_packs(&mut files);
+    Ok(files)
+}
+
+/// Adds the embedded packs that files have none of their own for.
+fn add_embedded_packs(files: &mut RuleFiles) {
     let own: HashSet<String> =
         files.keys().filter_map(|file| plan::pack_name(file)).map(str::to_owned).collect();
     let embedded = embedded_files().into_iter();
     files.extend(embedded.filter(|(file, _)| plan::pack_name(file).is_some_and(|pack| !own.contains(pack))));
-    Ok(files)
 }
 
 /// Names of the packs in use that are the binary's own, because the directory has none of that name.
@@ -136,7 +145,6 @@ fn read_embedded(directory: &Dir<'_>, files: &mut RuleFiles) {
 }
 
 /// The plan in force.
-#[derive(Debug)]
 pub struct LiveRules {
     origin: Origin,
     plan: ArcSwap<Plan>,
@@ -146,12 +154,13 @@ pub struct LiveRules {
 }
 
 /// Where the rules are read from.
-#[derive(Debug)]
 struct Origin {
     directory: PathBuf,
     /// Whether the rules in force came from the directory. From then on its absence is a problem: nobody who keeps rules
     /// wants the embedded ones to take over while a directory is being replaced.
     from_disk: AtomicBool,
+    /// Who keeps what is read.
+    archive: Option<Arc<dyn Archive>>,
 }
 
 /// Why the newest set of rules is not in force.
@@ -173,7 +182,24 @@ pub enum Problem {
 impl LiveRules {
     /// Compiles the first plan.
     pub fn open(directory: PathBuf, settings: &Settings) -> Result<Self, Problem> {
-        let origin = Origin { directory, from_disk: AtomicBool::new(false) };
+        Self::start(directory, settings, None)
+    }
+
+    /// Compiles the first plan; it and every set that is read later is handed to `archive`, good or not.
+    pub fn open_kept(
+        directory: PathBuf,
+        settings: &Settings,
+        archive: Arc<dyn Archive>,
+    ) -> Result<Self, Problem> {
+        Self::start(directory, settings, Some(archive))
+    }
+
+    fn start(
+        directory: PathBuf,
+        settings: &Settings,
+        archive: Option<Arc<dyn Archive>>,
+    ) -> Result<Self, Problem> {
+        let origin = Origin { directory, from_disk: AtomicBool::new(false), archive };
         let plan = ArcSwap::from_pointee(origin.compile(settings)?);
         Ok(Self { origin, plan, problem: ArcSwapOption::empty(), reloading: Mutex::default() })
     }
@@ -212,6 +238,16 @@ impl LiveRules {
     }
 }
 
+impl std::fmt::Debug for LiveRules {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (directory, plan) = (&self.origin.directory, self.plan());
+        f.debug_struct("LiveRules")
+            .field("directory", directory)
+            .field("revision", &plan.revision())
+            .finish_non_exhaustive()
+    }
+}
+
 impl Origin {
     fn files(&self) -> std::io::Result<RuleFiles> {
         match self.directory.is_dir() {
@@ -224,8 +260,11 @@ impl Origin {
         let on_disk = self.directory.is_dir();
         let files =
             self.files().map_err(|error| Problem::Unreadable { directory: self.directory.clone(), error })?;
-        let plan =
-            Plan::compile(&files, settings.pack.as_deref(), &settings.options).map_err(Problem::Invalid)?;
+        let compiled = Plan::compile(&files, settings.pack.as_deref(), &settings.options);
+        if let Some(archive) = &self.archive {
+            archive.keep(&SeenSet::new(files, settings, compiled.as_ref().ok()));
+        }
+        let plan = compiled.map_err(Problem::Invalid)?;
         self.from_disk.fetch_or(on_disk, Ordering::SeqCst);
         Ok(plan)
     }

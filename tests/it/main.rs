@@ -1,12 +1,16 @@
 //! The one integration binary: everything that needs more than one room.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+/// What holds for arbitrary valid rules over arbitrary events.
+mod any_rules;
 /// The REST API, as its callers see it.
 mod api;
 /// From the journal to CleverTap.
 mod delivery;
 /// What is said of rules that are wrong, as data.
 mod diagnostics;
+/// What another set of rules would make of the same events: `tapline diff`.
+mod diff;
 /// The program beside CleverTap's stand-in, from Segment's calls to CleverTap's records.
 mod end_to_end;
 /// Events and what they become, as data.

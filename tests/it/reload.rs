@@ -1,7 +1,13 @@
 //! Rules that change on disk while the program runs.
 
+use crate::support::app::TestApp;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
+use tapline::admin::{RevisionArchive, RuleRevision, kept_files, kept_revisions};
+use tapline::clock::{FixedClock, Millis};
+use tapline::engine::Plan;
+use tapline::journal::memory::MemoryStore;
 use tapline::rulebook::{LiveRules, Look, RulesWatch};
 use tapline::settings::Settings;
 
@@ -158,4 +164,70 @@ fn a_pack_may_end_in_yml() {
     let live = LiveRules::open(directory.path().to_owned(), &Settings::default()).unwrap();
     assert_eq!(live.plan().rule_count(), 1);
     assert_eq!(live.plan().packs().iter().filter(|pack| *pack == "segment-cloud").count(), 1);
+}
+
+/// A store with everything that was read of a directory, and the rules that read it.
+fn kept(directory: &Path) -> (Arc<MemoryStore>, LiveRules) {
+    let store = Arc::new(MemoryStore::new());
+    let archive = RevisionArchive::new(store.clone(), Arc::new(FixedClock::at(Millis(1))));
+    let rules = LiveRules::open_kept(directory.to_owned(), &Settings::default(), Arc::new(archive)).unwrap();
+    (store, rules)
+}
+
+#[test]
+fn every_set_that_was_read_is_kept_by_its_content_and_bad_ones_are_marked() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("packs/segment-cloud.yaml");
+    fs::create_dir(directory.path().join("packs")).unwrap();
+    fs::write(&file, pack("first")).unwrap();
+    let (store, rules) = kept(directory.path());
+    let first = rules.plan().hash();
+    for text in [pack("second"), "version: 1\nrulez: []\n".to_owned(), pack("first")] {
+        fs::write(&file, text).unwrap();
+        rules.reload(&Settings::default());
+    }
+    let revisions = kept_revisions(&*store).unwrap();
+    assert_eq!(revisions.len(), 3, "what comes back is not kept twice");
+    assert_eq!(revisions.iter().filter(|revision| revision.good).count(), 2);
+    let has_pack =
+        |revision: &RuleRevision| revision.files.iter().any(|file| file.path == "packs/segment-cloud.yaml");
+    assert!(revisions.iter().all(has_pack));
+    let kept = revisions.iter().find(|revision| revision.hash == first).unwrap();
+    assert_eq!(kept.hash.short(), rules.plan().revision());
+    // What is kept is enough to make the same plan again.
+    let files = kept_files(&*store, kept).unwrap();
+    let again = Plan::compile(&files, kept.pack.as_deref(), &kept.options).unwrap();
+    assert_eq!(again.hash(), first);
+    let bad = revisions.iter().find(|revision| !revision.good).unwrap();
+    assert!(kept_files(&*store, bad).unwrap()["packs/segment-cloud.yaml"].contains("rulez"));
+}
+
+#[test]
+fn another_option_is_another_revision() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, rules) = kept(&directory.path().join("none"));
+    let mut settings = Settings::default();
+    settings.options.insert("require_both_ids".to_owned(), false.into());
+    rules.reload(&settings);
+    let revisions = kept_revisions(&*store).unwrap();
+    let options: Vec<_> = revisions.iter().map(|revision| &revision.options["require_both_ids"]).collect();
+    assert_eq!(options.len(), 2);
+    assert!(options.contains(&&true.into()) && options.contains(&&false.into()), "{options:?}");
+}
+
+#[tokio::test]
+async fn a_server_keeps_what_it_starts_with_and_what_it_reads_later() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("packs/segment-cloud.yaml");
+    fs::create_dir(directory.path().join("packs")).unwrap();
+    fs::write(&file, pack("first")).unwrap();
+    let app = TestApp::builder().rules(directory.path()).start().await;
+    let first = app.app.admin.rule_revisions().await.unwrap();
+    assert_eq!(first.len(), 1);
+    fs::write(&file, pack("second")).unwrap();
+    app.app.rules.reload(&Settings::default());
+    let revisions = app.app.admin.rule_revisions().await.unwrap();
+    assert_eq!(revisions.len(), 2);
+    let files = app.app.admin.rule_files(first[0].clone()).await.unwrap();
+    assert_eq!(files["packs/segment-cloud.yaml"], pack("first"));
 }

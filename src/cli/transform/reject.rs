@@ -76,7 +76,7 @@ impl Rejects {
             match &mut self.file {
                 Some(file) => write(file, reject)?,
                 None if self.rejected <= LISTED => {
-                    let Reason { code, message } = &reject.reason;
+                    let Reason { code, message, .. } = &reject.reason;
                     say(&format!("line {}: {}: {code}: {message}", reject.line, reject.outcome()));
                 }
                 None => {}

@@ -60,7 +60,7 @@ impl Worker {
     fn map(&mut self, chunk: &Chunk, written: &mut Written) {
         if chunk.too_long {
             let message = format!("expected a line of at most {MAX_LINE} bytes, found {}", chunk.bytes);
-            let reason = Reason { code: "line_too_long".into(), message: message.into() };
+            let reason = Reason::new("line_too_long", message);
             written.events += 1;
             written.rejects.push(Reject::new(chunk.first_line, b"", true, reason));
             return;

@@ -47,7 +47,7 @@ pub fn prove(case: &Case, evaluator: &mut Evaluator) -> Proof {
 }
 
 /// Rules come before extras, so the first that applied is the one that decided.
-fn deciding_rule(trace: &Trace) -> Option<DecidingRule> {
+pub(super) fn deciding_rule(trace: &Trace) -> Option<DecidingRule> {
     let rule = trace.rules.iter().find(|rule| rule.verdict == Verdict::Matched)?;
     Some(DecidingRule { id: rule.id.clone(), place: rule.place.clone() })
 }

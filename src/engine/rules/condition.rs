@@ -1,10 +1,10 @@
 //! Conditions: when a rule applies.
 //!
 //! A mapping holds when every line of it holds:
-//! `type`, `event`, `where`, `option`, `present`, `missing`, `integration_off`, and `all`, `any`, `not` around others.
+//! `type`, `event`, `where`, `shape`, `option`, `present`, `missing`, `integration_off`, and `all`, `any`, `not` around others.
 
 use super::operator::Predicate;
-use super::reader::Node;
+use super::reader::{Fields, Node};
 use super::{Origin, Scope, shape};
 use crate::engine::diagnostic::{Code, Diagnostics, Place, did_you_mean};
 use crate::engine::event::{CallKind, KindSet, Member, Path};
@@ -68,6 +68,18 @@ impl Condition {
     /// Reads a condition.
     pub fn parse(node: &Node<'_>, scope: &Scope<'_>, problems: &mut Diagnostics) -> Option<Self> {
         let fields = node.fields(problems, &shape::condition::CONDITION)?;
+        let condition = Self::parse_lines(&fields, scope, problems);
+        if fields.keys().next().is_none() {
+            let message = "the condition has nothing in it, so it always holds";
+            let help = "leave it out, or write what must hold";
+            problems.push(Code::R603, Some(node.key_place()), message, Some(help.into()));
+        }
+        fields.finish(problems);
+        Some(condition)
+    }
+
+    /// Reads the lines of a condition beside which something else may stand.
+    pub fn parse_lines(fields: &Fields<'_>, scope: &Scope<'_>, problems: &mut Diagnostics) -> Self {
         let mut lines = Vec::new();
         let mut line = |node: &Node<'_>, test: Option<Test>| {
             lines.extend(test.map(|test| Self::Test(test, node.key_place())));
@@ -101,6 +113,13 @@ impl Condition {
                 line(&node, origin.map(|origin| Test::Where { origin, predicates }));
             }
         }
+        if let Some(node) = fields.get("shape") {
+            for (path, node) in node.members(problems, "paths and the types of what stands there") {
+                let origin = Origin::parse_key(path, &node, scope, problems);
+                let predicates = Predicate::of_type(&node, problems);
+                line(&node, origin.map(|origin| Test::Where { origin, predicates }));
+            }
+        }
         if let Some(node) = fields.get("all") {
             lines.extend(parse_many(&node, scope, problems));
         }
@@ -121,13 +140,7 @@ impl Condition {
                 );
             }
         }
-        if lines.is_empty() && fields.keys().next().is_none() {
-            let message = "the condition has nothing in it, so it always holds";
-            let help = "leave it out, or write what must hold";
-            problems.push(Code::R603, Some(node.key_place()), message, Some(help.into()));
-        }
-        fields.finish(problems);
-        Some(if lines.len() == 1 { lines.remove(0) } else { Self::All(lines) })
+        if lines.len() == 1 { lines.remove(0) } else { Self::All(lines) }
     }
 }
 

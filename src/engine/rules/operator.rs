@@ -251,6 +251,11 @@ impl Predicate {
         predicates
     }
 
+    /// Reads a type's name or a list of them, of which what stands there must be one.
+    pub fn of_type(node: &Node<'_>, problems: &mut Diagnostics) -> Vec<Self> {
+        parse_operand(Operator::Type, node, false, problems).into_iter().collect()
+    }
+
     fn parse_fields(fields: &Fields<'_>, problems: &mut Diagnostics) -> Vec<Self> {
         let ignore = fields.get("ignore_case").and_then(|node| node.boolean(problems)).unwrap_or(false);
         let mut predicates = Vec::new();

@@ -6,7 +6,7 @@ use super::reader::{Fields, Node};
 use super::record::RecordTemplate;
 use super::{Scope, shape};
 use crate::engine::diagnostic::{Code, Diagnostics, Place};
-use crate::engine::reason::Reason;
+use crate::engine::reason::{Class, Reason};
 use crate::engine::script::{Purpose, Script};
 use std::sync::Arc;
 
@@ -19,10 +19,23 @@ pub struct Rule {
     pub place: Place,
     /// When it applies.
     pub when: Condition,
+    /// What must hold once it applies; else the event fails. Only beside [`Action::Emit`].
+    pub require: Vec<Requirement>,
     /// What happens then.
     pub action: Action,
     /// What changes the records that were made.
     pub script: Option<Arc<Script>>,
+}
+
+/// Something that must hold for a rule's records to be made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Requirement {
+    /// What must hold.
+    pub condition: Condition,
+    /// Why the event fails where it does not.
+    pub reason: Reason,
+    /// Where it is written.
+    pub place: Place,
 }
 
 /// What happens when a rule applies.
@@ -103,7 +116,13 @@ impl Rule {
         });
         let filter =
             fields.get("filter").and_then(|node| Some(Action::Filter(parse_reason(&node, problems)?)));
-        let fail = fields.get("fail").and_then(|node| Some(Action::Fail(parse_reason(&node, problems)?)));
+        let fail = fields.get("fail").and_then(|node| Some(Action::Fail(parse_failure(&node, problems)?)));
+        let require_node = fields.get("require");
+        let require = require_node.as_ref().map(|node| Requirement::parse_list(node, scope, problems));
+        if let (Some(node), None) = (&require_node, &emit) {
+            let message = "expected `require` beside `emit`, for whose records it must hold";
+            problems.push(Code::R301, Some(node.key_place()), message, None);
+        }
         let script_node = fields.get("script");
         let script =
             script_node.as_ref().and_then(|node| scope.scripts.compile(node, Purpose::Record, problems));
@@ -119,16 +138,54 @@ impl Rule {
         }
         fields.finish(problems);
         let action = emit.or(filter).or(fail)?;
-        Some(Self { id: id?.into(), place: id_node?.place(), when: when?, action, script })
+        let require = require.unwrap_or_default();
+        Some(Self { id: id?.into(), place: id_node?.place(), when: when?, require, action, script })
+    }
+}
+
+impl Requirement {
+    /// Reads a list of conditions, each with the reason why the event fails where it does not hold.
+    fn parse_list(node: &Node<'_>, scope: &Scope<'_>, problems: &mut Diagnostics) -> Vec<Self> {
+        let nodes = node.list(problems, "a list of conditions, each with a `code` and a `message`");
+        nodes.iter().filter_map(|node| Self::parse(node, scope, problems)).collect()
+    }
+
+    fn parse(node: &Node<'_>, scope: &Scope<'_>, problems: &mut Diagnostics) -> Option<Self> {
+        let fields = node.fields(problems, &shape::rule::REQUIREMENT)?;
+        let condition = Condition::parse_lines(&fields, scope, problems);
+        if condition == Condition::always() {
+            let message =
+                "expected a condition beside `code` and `message`, as `present: properties.order_id`";
+            node.problem(problems, Code::R105, message, None);
+        }
+        let reason = parse_words(&fields, true, problems);
+        fields.finish(problems);
+        Some(Self { condition, reason: reason?, place: node.place() })
     }
 }
 
 fn parse_reason(node: &Node<'_>, problems: &mut Diagnostics) -> Option<Reason> {
     let fields = node.fields(problems, &shape::rule::REASON)?;
+    let reason = parse_words(&fields, false, problems);
+    fields.finish(problems);
+    reason
+}
+
+/// A reason that may also say who must act.
+fn parse_failure(node: &Node<'_>, problems: &mut Diagnostics) -> Option<Reason> {
+    let fields = node.fields(problems, &shape::rule::FAILURE)?;
+    let reason = parse_words(&fields, true, problems);
+    fields.finish(problems);
+    reason
+}
+
+fn parse_words(fields: &Fields<'_>, may_have_class: bool, problems: &mut Diagnostics) -> Option<Reason> {
     let code = fields.require(problems, "code").and_then(|node| parse_code(&node, problems));
     let message = fields.require(problems, "message").and_then(|node| node.text(problems, "a sentence"));
-    fields.finish(problems);
-    Some(Reason { code: code?.into(), message: message?.trim().into() })
+    // Not asked for where there can be none, so that it counts as unknown there.
+    let class = if may_have_class { fields.get("class") } else { None };
+    let class = class.and_then(|node| node.choice(problems, &Class::ALL));
+    Some(Reason { class, ..Reason::new(code?, message?.trim()) })
 }
 
 fn parse_code<'a>(node: &Node<'a>, problems: &mut Diagnostics) -> Option<&'a str> {

@@ -63,7 +63,7 @@ fn reason(code: &str, message: &str) -> Result<Reason, Box<EvalAltResult>> {
     if !Reason::is_code(code) {
         return Err(format!("expected a code of small letters, digits and `_`, found `{code}`").into());
     }
-    Ok(Reason { code: code.into(), message: message.into() })
+    Ok(Reason::new(code, message))
 }
 
 fn ended(end: Ended) -> Result<(), Box<EvalAltResult>> {

@@ -110,6 +110,7 @@ impl RuleView {
         };
         let mut conditions = Vec::new();
         steps(&rule.condition, false, &mut conditions);
+        rule.requires.iter().for_each(|required| steps(required, false, &mut conditions));
         Self {
             id: rule.id.clone(),
             place: rule.place.clone(),

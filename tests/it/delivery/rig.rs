@@ -213,7 +213,7 @@ impl Mapping for SaidMapping {
     fn map(&mut self, event: &[u8], _received_at: Millis) -> Mapped {
         let said: SaidDoc<'_> = serde_json::from_slice(event).unwrap();
         assert!(!said.panic, "as told");
-        let reason = |code: String| Reason { code: code.into(), message: "as told".into() };
+        let reason = |code: String| Reason::new(code, "as told");
         match said {
             SaidDoc { filtered: Some(code), .. } => Mapped::Filtered(reason(code)),
             SaidDoc { failed: Some(code), .. } => Mapped::Failed(reason(code)),

@@ -10,41 +10,48 @@ pub static CONDITION: Mapping = Mapping {
     name: "condition",
     what: "a condition, as `type: track`",
     doc: "When something applies. Every line must hold.",
-    keys: &[
-        Key::may(
-            "type",
-            OneOrMany(&Word(|| CallKind::ALL.map(CallKind::as_str).to_vec())),
-            "The call is of one of these types.",
-        ),
-        Key::may(
-            "event",
-            ASKED,
-            "What is asked of the event's name: a value, a list of values, or operators.",
-        ),
-        Key::may(
-            "where",
-            Members(&ASKED),
-            "Paths, and what is asked of what stands there: a value, a list of values, or operators.",
-        ),
-        Key::may(
-            "present",
-            OneOrMany(&Origin),
-            "Something stands at one of these paths at least: neither null nor empty text.",
-        ),
-        Key::may("missing", OneOrMany(&Origin), "Nothing stands at any of these paths."),
-        Key::may("option", Members(&Json), "The pack's options have these values."),
-        Key::may(
-            "integration_off",
-            OneOrMany(&Text),
-            "The call's `integrations` turn the destination of one of these names off.",
-        ),
-        Key::may("all", List(&Mapping(|| &CONDITION)), "Every one of these conditions holds."),
-        Key::may("any", List(&Mapping(|| &CONDITION)), "At least one of these conditions holds."),
-        Key::may("not", Mapping(|| &CONDITION), "This condition does not hold."),
-    ],
+    keys: &LINES,
     others: None,
     together: &[],
 };
+
+/// The lines of a condition.
+pub(super) const LINES: [Key; 11] = [
+    Key::may(
+        "type",
+        OneOrMany(&Word(|| CallKind::ALL.map(CallKind::as_str).to_vec())),
+        "The call is of one of these types.",
+    ),
+    Key::may("event", ASKED, "What is asked of the event's name: a value, a list of values, or operators."),
+    Key::may(
+        "where",
+        Members(&ASKED),
+        "Paths, and what is asked of what stands there: a value, a list of values, or operators.",
+    ),
+    Key::may(
+        "present",
+        OneOrMany(&Origin),
+        "Something stands at one of these paths at least: neither null nor empty text.",
+    ),
+    Key::may("missing", OneOrMany(&Origin), "Nothing stands at any of these paths."),
+    Key::may(
+        "shape",
+        Members(&TYPES),
+        "Paths, and the type of what stands there, or a list of types; `nothing` lets it be absent.",
+    ),
+    Key::may("option", Members(&Json), "The pack's options have these values."),
+    Key::may(
+        "integration_off",
+        OneOrMany(&Text),
+        "The call's `integrations` turn the destination of one of these names off.",
+    ),
+    Key::may("all", List(&Mapping(|| &CONDITION)), "Every one of these conditions holds."),
+    Key::may("any", List(&Mapping(|| &CONDITION)), "At least one of these conditions holds."),
+    Key::may("not", Mapping(|| &CONDITION), "This condition does not hold."),
+];
+
+/// A type's name, or a list of them.
+const TYPES: Shape = OneOrMany(&Choice(|| words(&ValueType::ALL)));
 
 /// What is asked of a value.
 const ASKED: Shape = Either(&[OneOrMany(&Scalar), Mapping(|| &OPERATORS)]);
@@ -87,6 +94,6 @@ const fn operand(operand: Operand) -> Shape {
         Operand::Texts => OneOrMany(&Text),
         Operand::Number => Number,
         Operand::Switch => Boolean,
-        Operand::Types => OneOrMany(&Choice(|| words(&ValueType::ALL))),
+        Operand::Types => TYPES,
     }
 }

@@ -158,7 +158,7 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     /// Files in which every mapping of the language stands at least once.
-    const PACK: &str = "version: 1\npack: all\noptions: { a: { type: boolean, default: true, label: A } }\nrules:\n  - id: a\n    when: { type: track, event: { is: x }, where: { type: x }, not: { option: { a: true } } }\n    filter: { code: x, message: m }\n  - id: b\n    emit:\n      - profile: { address: [{ identity: userId }], max_fields: 1, data: { '**': { rest: traits }, '*': { rest: traits } } }\n      - event:\n          address: []\n          name: event\n          max_fields: { option: a }\n          data: { a: { from: x, lookup: { table: { a: b }, otherwise: { value: x } } }, b: { script: { file: x.rhai } } }\n      - token: { address: [] }\n";
+    const PACK: &str = "version: 1\npack: all\noptions: { a: { type: boolean, default: true, label: A } }\nrules:\n  - id: a\n    when: { type: track, event: { is: x }, where: { type: x }, not: { option: { a: true } } }\n    filter: { code: x, message: m }\n  - id: b\n    require: [{ present: x, code: x, message: m }]\n    emit:\n      - profile: { address: [{ identity: userId }], max_fields: 1, data: { '**': { rest: traits }, '*': { rest: traits } } }\n      - event:\n          address: []\n          name: event\n          max_fields: { option: a }\n          data: { a: { from: x, lookup: { table: { a: b }, otherwise: { value: x } } }, b: { script: { file: x.rhai } } }\n      - token: { address: [] }\n";
     const ENTRY: &str =
         "version: 1\npack: all\nrules:\n  - id: c\n    after: a\n    fail: { code: x, message: m }\n";
     const CASES: &str = "version: 1\ncases:\n  - name: a\n    event: {}\n    expect: { outcome: failed }\n";

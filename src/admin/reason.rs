@@ -3,7 +3,7 @@
 //! Reasons that rules and ingest give carry their remedy in their own sentence. Source of the codes:
 //! <https://developer.clevertap.com/docs/api-errors>, read 2026-11.
 
-use crate::delivery::Rejection;
+use crate::delivery::{PauseCode, Rejection};
 use crate::engine::explanation::Explanation;
 
 /// What to do about `code`, a sentence or two; none where the reason itself says it.
@@ -25,7 +25,26 @@ pub fn explanations() -> impl Iterator<Item = Explanation> {
         let remedy = remedy(&code).unwrap_or_default();
         Explanation::new(&code, "reason, given by delivery", [&happened, &rejection.example(), remedy])
     });
-    codes.chain(std::iter::once(Explanation::new("internal_error", "reason, given by delivery", CRASHED)))
+    let pauses = PauseCode::ALL
+        .into_iter()
+        .map(|code| Explanation::new(code.as_str(), "pause of delivery", of_pause(code)));
+    let crashed = Explanation::new("internal_error", "reason, given by delivery", CRASHED);
+    codes.chain(std::iter::once(crashed)).chain(pauses)
+}
+
+fn of_pause(code: PauseCode) -> [&'static str; 3] {
+    match code {
+        PauseCode::NotConfigured => [
+            "Delivery waits, because a setting is missing that it needs to reach CleverTap, or one can not be sent. Events are taken in and kept.",
+            "TAPLINE_ACCOUNT_ID without TAPLINE_PASSCODE",
+            "Fill in account ID, passcode and region on the Settings page, or give them as variables; delivery goes on by itself.",
+        ],
+        PauseCode::Unauthorized => [
+            "Delivery waits, because CleverTap has refused account ID, passcode or region (401, 403); trying on would lock the account out. Events are taken in and kept.",
+            "HTTP 401 for an upload",
+            "Correct them on the Settings page, where the connection test helps; any change of the settings lets delivery go on.",
+        ],
+    }
 }
 
 const CRASHED: [&str; 3] = [

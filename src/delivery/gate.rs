@@ -4,7 +4,7 @@
 //! it out, and nothing is lost by waiting. Any change of the settings opens it again.
 
 use super::account::{Account, AccountError};
-use super::status::{DeliveryStatus, Pause};
+use super::status::{DeliveryStatus, Pause, PauseCode};
 use crate::clock::Clock;
 use crate::settings::LiveSettings;
 use std::sync::Arc;
@@ -82,7 +82,7 @@ impl Gate {
                 "CleverTap refused the account ID, passcode and region ({status}), so delivery waits and keeps \
                  everything; correct them on the Settings page, where the connection test helps"
             );
-            self.pause("unauthorized", message);
+            self.pause(PauseCode::Unauthorized, message);
         }
     }
 
@@ -94,12 +94,13 @@ impl Gate {
             }
             Err(error @ (AccountError::Missing { .. } | AccountError::Unsendable { .. })) => {
                 self.door.send_replace(None);
-                self.pause("not_configured", error.to_string());
+                self.pause(PauseCode::NotConfigured, error.to_string());
             }
         }
     }
 
-    fn pause(&self, code: &'static str, message: String) {
+    fn pause(&self, code: PauseCode, message: String) {
+        let code = code.as_str();
         tracing::warn!(pause.code = code, "delivery pauses: {message}");
         self.status.set_pause(Some(Pause { code, message, since: self.clock.now() }));
     }

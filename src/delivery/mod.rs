@@ -33,7 +33,7 @@ pub use lane::{LANES, LaneKey};
 pub use mapping::{LiveMapping, Mapped, MappedRecord, Mapping};
 pub use queue::BatchPolicy;
 pub use retry::{RetryAfter, RetryPolicy, RetryReason};
-pub use status::{DeliveryStatus, DeliveryTotals, LastAnswer, Pause};
+pub use status::{DeliveryStatus, DeliveryTotals, LastAnswer, Pause, PauseCode};
 pub use token::TokenKey;
 
 use crate::clock::Clock;

@@ -15,10 +15,32 @@ pub struct DeliveryStatus {
     totals: Totals,
 }
 
+/// Why delivery can pause. The codes are stable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PauseCode {
+    /// Settings that delivery needs are missing, or can not be sent.
+    NotConfigured,
+    /// CleverTap has refused the account.
+    Unauthorized,
+}
+
+impl PauseCode {
+    /// Every code.
+    pub const ALL: [Self; 2] = [Self::NotConfigured, Self::Unauthorized];
+
+    /// As shown, `unauthorized`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotConfigured => "not_configured",
+            Self::Unauthorized => "unauthorized",
+        }
+    }
+}
+
 /// Why nothing is delivered at the moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pause {
-    /// Stable code: `not_configured`, `unauthorized`.
+    /// A [`PauseCode`] as shown.
     pub code: &'static str,
     /// What happened and what to do, for the operator.
     pub message: String,

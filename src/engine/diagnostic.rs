@@ -4,12 +4,14 @@
 //! The first thing to know: a code, once released, keeps its meaning for ever; new problems get new numbers.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What kind of problem. Ranges: `R1xx` YAML and shape, `R2xx` conditions, `R3xx` mapping,
-/// `R4xx` cases next to rules, `R5xx` scripts.
+/// `R4xx` cases next to rules, `R5xx` scripts, `R6xx` lints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Code {
     /// The file is not YAML.
@@ -60,11 +62,33 @@ pub enum Code {
     R504,
     /// A script names a variable that there is not.
     R505,
+    /// A rule that no event reaches, because those before it decide all of its events.
+    R601,
+    /// Two rules that make records share some events, and only their order decides between them.
+    R602,
+    /// A condition that always holds, or never.
+    R603,
+    /// An event's name that only CleverTap itself may give.
+    R604,
+    /// A name that is nearly one of CleverTap's own.
+    R605,
+    /// Two lines of a record that write the same key.
+    R606,
+    /// A path that leads nowhere in such a call.
+    R607,
+    /// A rule that no case next to the rules reaches.
+    R608,
+    /// A secret, or something about a person, in a rule file.
+    R609,
+    /// A key by its old name.
+    R610,
+    /// An `allow` that silences nothing.
+    R611,
 }
 
 impl Code {
     /// Every code, in order.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 35] = [
         Self::R101,
         Self::R102,
         Self::R103,
@@ -89,6 +113,17 @@ impl Code {
         Self::R503,
         Self::R504,
         Self::R505,
+        Self::R601,
+        Self::R602,
+        Self::R603,
+        Self::R604,
+        Self::R605,
+        Self::R606,
+        Self::R607,
+        Self::R608,
+        Self::R609,
+        Self::R610,
+        Self::R611,
     ];
 
     /// As shown, `R101`.
@@ -118,6 +153,47 @@ impl Code {
             Self::R503 => "R503",
             Self::R504 => "R504",
             Self::R505 => "R505",
+            Self::R601 => "R601",
+            Self::R602 => "R602",
+            Self::R603 => "R603",
+            Self::R604 => "R604",
+            Self::R605 => "R605",
+            Self::R606 => "R606",
+            Self::R607 => "R607",
+            Self::R608 => "R608",
+            Self::R609 => "R609",
+            Self::R610 => "R610",
+            Self::R611 => "R611",
+        }
+    }
+}
+
+impl Code {
+    /// How grave it is: lints are warnings, everything else keeps a set from going live.
+    pub fn severity(self) -> Severity {
+        match self.as_str().starts_with("R6") {
+            true => Severity::Warning,
+            false => Severity::Error,
+        }
+    }
+}
+
+/// How grave a problem is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// A set with one never goes live.
+    Error,
+    /// A lint: it is said, and nothing else follows from it.
+    Warning,
+}
+
+impl Severity {
+    /// As shown, `error`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
         }
     }
 }
@@ -162,7 +238,7 @@ pub struct Diagnostic {
     pub help: Option<String>,
 }
 
-/// All problems of a set of files, in order of file and place.
+/// All problems of a set of files: errors first, each kind in order of file and place.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
@@ -187,6 +263,32 @@ impl Diagnostics {
         self.list.push(Diagnostic { code, message: message.into(), place, help });
     }
 
+    /// Adds what was found elsewhere, with the texts it is about.
+    pub fn append(&mut self, other: Self) {
+        self.list.extend(other.list);
+        self.sources.extend(other.sources);
+    }
+
+    /// Whether one of them keeps the set from going live.
+    pub fn has_errors(&self) -> bool {
+        self.list.iter().any(|problem| problem.code.severity() == Severity::Error)
+    }
+
+    /// How many there are of a gravity.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.list.iter().filter(|problem| problem.code.severity() == severity).count()
+    }
+
+    /// Keeps those for which `keep` holds.
+    pub fn retain(&mut self, keep: impl FnMut(&Diagnostic) -> bool) {
+        self.list.retain(keep);
+    }
+
+    /// The text of a file, where it is known.
+    pub fn source(&self, file: &str) -> Option<&str> {
+        self.sources.get(file).map(|text| &**text)
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
@@ -202,9 +304,12 @@ impl Diagnostics {
         self.list.iter()
     }
 
-    /// Puts them in order of file and place and drops exact repetitions.
+    /// Puts errors first, each kind in order of file and place, and drops exact repetitions.
     pub fn sort(&mut self) {
-        self.list.sort_by(|a, b| a.place.cmp(&b.place).then_with(|| a.code.cmp(&b.code)));
+        self.list.sort_by(|a, b| {
+            let gravity = a.code.severity().cmp(&b.code.severity());
+            gravity.then_with(|| a.place.cmp(&b.place)).then_with(|| a.code.cmp(&b.code))
+        });
         self.list.dedup();
     }
 
@@ -213,15 +318,18 @@ impl Diagnostics {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
         let mut text = String::new();
         for problem in &self.list {
-            let title = Level::ERROR.primary_title(problem.message.as_str()).id(problem.code.as_str());
+            let level = match problem.code.severity() {
+                Severity::Error => Level::ERROR,
+                Severity::Warning => Level::WARNING,
+            };
+            let title = level.primary_title(problem.message.as_str()).id(problem.code.as_str());
             let mut group = match problem.place.as_ref().and_then(|p| Some((p, self.sources.get(&p.file)?))) {
                 Some((place, source)) => {
-                    let end = place.end.min(source.len());
-                    let start = place.start.min(end);
+                    let (shown, span) = shown(problem.code, place, source);
                     title.element(
-                        Snippet::source(source.as_ref())
+                        Snippet::source(shown)
                             .path(place.file.as_ref())
-                            .annotation(AnnotationKind::Primary.span(start..end)),
+                            .annotation(AnnotationKind::Primary.span(span)),
                     )
                 }
                 None => Group::with_title(title),
@@ -234,6 +342,28 @@ impl Diagnostics {
         }
         text
     }
+}
+
+/// A file's text and the stretch of it that is marked: of what goes over several lines the first. What should not be in
+/// the file is not shown again either.
+fn shown<'s>(code: Code, place: &Place, source: &'s str) -> (Cow<'s, str>, Range<usize>) {
+    // A mark of byte order would be counted as a column.
+    let (source, skipped) = match source.strip_prefix('\u{feff}') {
+        Some(rest) => (rest, source.len() - rest.len()),
+        None => (source, 0),
+    };
+    let end = place.end.saturating_sub(skipped).min(source.len());
+    let start = place.start.saturating_sub(skipped).min(end);
+    let inside = source.get(start..end).unwrap_or_default();
+    let first = inside.lines().next().unwrap_or_default().trim_end();
+    let span = start..(start + first.len()).max(start + 1).min(source.len());
+    if code != Code::R609 {
+        return (Cow::Borrowed(source), span);
+    }
+    let hide = |c: char| if c == '\n' || c == '\r' { c.to_string() } else { "*".repeat(c.len_utf8()) };
+    let hidden: String = inside.chars().map(hide).collect();
+    let (before, after) = (source.get(..start).unwrap_or_default(), source.get(end..).unwrap_or_default());
+    (Cow::Owned(format!("{before}{hidden}{after}")), span)
 }
 
 impl fmt::Display for Diagnostics {
@@ -255,14 +385,53 @@ impl fmt::Display for Diagnostics {
     }
 }
 
-/// The candidate that a person most likely meant, if one is close: at most a third of the letters differ.
+/// What other tools call what rules call otherwise: the word found, the word meant.
+const ELSEWHERE: [(&str, &str); 22] = [
+    ("equals", "is"),
+    ("eq", "is"),
+    ("in", "is"),
+    ("isin", "is"),
+    ("ne", "is_not"),
+    ("notin", "is_not"),
+    ("prefix", "starts_with"),
+    ("suffix", "ends_with"),
+    ("regex", "matches"),
+    ("pattern", "matches"),
+    ("gt", "above"),
+    ("gte", "at_least"),
+    ("lt", "below"),
+    ("lte", "at_most"),
+    ("exists", "present"),
+    ("exclude", "except"),
+    ("omit", "except"),
+    ("keycase", "keys"),
+    ("nested", "objects"),
+    ("string", "text"),
+    ("list", "array"),
+    ("integer", "number"),
+];
+
+/// The candidate that a person most likely meant, if one is close: case, blanks and `_` do not count, and at most a third
+/// of the letters differ; else one that begins with what was found, or has another name elsewhere.
 pub fn did_you_mean<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    const SHORTEST_START: usize = 3;
     let fold = |text: &str| text.replace(['_', '-', ' '], "").to_lowercase();
     let wanted = fold(found);
-    candidates
-        .into_iter()
+    let candidates: Vec<&str> = candidates.into_iter().collect();
+    let close = candidates
+        .iter()
         .map(|candidate| (strsim::damerau_levenshtein(&wanted, &fold(candidate)), candidate))
         .filter(|(distance, candidate)| *distance <= candidate.chars().count().max(found.chars().count()) / 3)
         .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| format!("did you mean `{candidate}`?"))
+        .map(|(_, candidate)| *candidate);
+    let begun = || {
+        let long = wanted.chars().count() >= SHORTEST_START;
+        candidates.iter().copied().find(|candidate| long && fold(candidate).starts_with(&wanted))
+    };
+    let elsewhere = || {
+        let meant = ELSEWHERE.iter().filter(|(word, _)| *word == wanted).map(|(_, meant)| *meant);
+        meant.into_iter().find(|meant| candidates.contains(meant))
+    };
+    let meant = close.filter(|close| fold(close) == wanted).or_else(elsewhere).or(close).or_else(begun);
+    meant.map(|candidate| format!("did you mean `{candidate}`?"))
 }

@@ -10,7 +10,7 @@ use super::reason::{OwnReason, Reason};
 use super::record::{Address, AddressKind, RecordKind};
 use super::rules::Origin;
 use super::rules::condition::{Condition, Test};
-use super::rules::operator::Predicate;
+use super::rules::predicate::Predicate;
 use super::rules::rule::{Action, Rule};
 use super::scope::FieldScope;
 use super::script::{Runner, Stopwatch};

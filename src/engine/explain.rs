@@ -99,6 +99,34 @@ impl ConditionTrace {
     }
 }
 
+impl Test {
+    /// The test in words, as `` `type` is track ``.
+    pub fn words(&self) -> String {
+        let quoted = |names: &mut dyn Iterator<Item = &str>, word: &str| {
+            let names = names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(word);
+            if names.is_empty() { "one of an empty list".to_owned() } else { names }
+        };
+        let places = |origins: &[Origin]| quoted(&mut origins.iter().map(|origin| origin.as_str()), " and ");
+        match self {
+            Self::Type(kinds) => {
+                let names = CallKind::ALL.into_iter().filter(|kind| kinds.holds(*kind)).map(CallKind::as_str);
+                let names = names.collect::<Vec<_>>().join(" or ");
+                format!("`type` is {}", if names.is_empty() { "one of an empty list" } else { &names })
+            }
+            Self::Option { name, expected, .. } => format!("the option `{name}` is {expected}"),
+            Self::Present(origins) => format!("{} is there", places(origins)),
+            Self::Missing(origins) => format!("{} is missing", places(origins)),
+            Self::Where { origin, predicates } => {
+                let asked = predicates.iter().map(|p| format!("{} {}", p.operator.spec().label, p.shown));
+                format!("`{}` {}", origin.as_str(), asked.collect::<Vec<_>>().join(" and "))
+            }
+            Self::IntegrationOff(names) => {
+                format!("`integrations` turns off {}", quoted(&mut names.iter().map(String::as_str), " or "))
+            }
+        }
+    }
+}
+
 impl<T: Tracer> Run<'_, '_, T> {
     /// Judges a condition to its last test.
     pub(super) fn explain(&self, condition: &Condition) -> ConditionTrace {
@@ -131,35 +159,14 @@ impl<T: Tracer> Run<'_, '_, T> {
 
     fn explain_test(&self, test: &Test) -> (String, String) {
         let member = |member: Member| self.show(self.call.member(member));
-        let quoted =
-            |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ");
-        match test {
-            Test::Type(kinds) => {
-                let names = CallKind::ALL.into_iter().filter(|kind| kinds.holds(*kind)).map(CallKind::as_str);
-                (format!("`type` is {}", names.collect::<Vec<_>>().join(" or ")), member(Member::Type))
-            }
-            Test::Option { name, expected, actual } => {
-                (format!("the option `{name}` is {expected}"), actual.to_string())
-            }
-            Test::Present(origins) => {
-                (format!("{} is there", self.names(origins)), self.show_origins(origins))
-            }
-            Test::Missing(origins) => {
-                (format!("{} is missing", self.names(origins)), self.show_origins(origins))
-            }
-            Test::Where { origin, predicates } => {
-                let asked = predicates.iter().map(|p| format!("{} {}", p.operator.spec().label, p.shown));
-                let asked = asked.collect::<Vec<_>>().join(" and ");
-                (format!("`{}` {asked}", origin.as_str()), self.show_origins(std::slice::from_ref(origin)))
-            }
-            Test::IntegrationOff(names) => {
-                (format!("`integrations` turns off {}", quoted(names)), member(Member::Integrations))
-            }
-        }
-    }
-
-    fn names(&self, origins: &[Origin]) -> String {
-        origins.iter().map(|origin| format!("`{}`", origin.as_str())).collect::<Vec<_>>().join(" and ")
+        let actual = match test {
+            Test::Type(_) => member(Member::Type),
+            Test::Option { actual, .. } => actual.to_string(),
+            Test::Present(origins) | Test::Missing(origins) => self.show_origins(origins),
+            Test::Where { origin, .. } => self.show_origins(std::slice::from_ref(origin)),
+            Test::IntegrationOff(_) => member(Member::Integrations),
+        };
+        (test.words(), actual)
     }
 
     fn show_origins(&self, origins: &[Origin]) -> String {

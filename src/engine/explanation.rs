@@ -2,7 +2,7 @@
 //!
 //! Reasons that rules give carry their own words; ingest, delivery and `admin` explain the codes of their own.
 
-use super::diagnostic::Code;
+use super::diagnostic::{Code, Severity};
 use super::reason::OwnReason;
 use super::warning::WarningCode;
 use std::fmt;
@@ -50,15 +50,21 @@ impl fmt::Display for Explanation {
 
 /// Every code that the engine gives.
 pub fn every() -> impl Iterator<Item = Explanation> {
-    let problems = Code::ALL
-        .into_iter()
-        .map(|code| Explanation::new(code.as_str(), "problem of a rule or test file", of_problem(code)));
+    let problems =
+        Code::ALL.into_iter().map(|code| Explanation::new(code.as_str(), kind_of(code), of_problem(code)));
     let warnings =
         WarningCode::ALL.into_iter().map(|code| Explanation::new(code.as_str(), "warning", of_warning(code)));
     let reasons = OwnReason::ALL
         .into_iter()
         .map(|reason| Explanation::new(reason.as_str(), "reason, given by the engine", of_reason(reason)));
     problems.chain(warnings).chain(reasons)
+}
+
+fn kind_of(code: Code) -> &'static str {
+    match code.severity() {
+        Severity::Error => "problem of a rule or test file",
+        Severity::Warning => "lint of a rule file; `allow` in the rule or at the top of the file silences it",
+    }
 }
 
 fn of_problem(code: Code) -> [&'static str; 3] {
@@ -183,6 +189,61 @@ fn of_problem(code: Code) -> [&'static str; 3] {
             "A script names a variable that there is not.",
             "script: evnt.properties.total",
             "`event` and `options` are always in hand, `record` in a rule's script, `item` in a list's element; others begin with `let`.",
+        ],
+        Code::R601 => [
+            "No event reaches a rule, because rules before it decide all of its events.",
+            "- id: all-track\n  when: { type: track }\n- id: order\n  when: { type: track, event: Order Completed }",
+            "Put the rule before those that the message names, narrow their conditions, or take it out.",
+        ],
+        Code::R602 => [
+            "Two rules that make records share some events but not all, so only their order says what those become.",
+            "- id: gold\n  when: { type: track, where: { properties.plan: gold } }\n- id: order\n  when: { type: track, event: Order Completed }",
+            "Exclude one from the other by `not`, make one rule of both, or write `allow: [R602]` where the order is meant.",
+        ],
+        Code::R603 => [
+            "A condition, or a part of one, always holds or never does, whatever the event. Options count as open, because they differ from one deployment to the next.",
+            "when: { present: userId, missing: userId }",
+            "Correct the part that the message names, or leave it out.",
+        ],
+        Code::R604 => [
+            "A rule gives an event a name that only CleverTap itself may give; CleverTap refuses it with code 513.",
+            "name: { value: App Launched }",
+            "Take another name, as `App Opened`.",
+        ],
+        Code::R605 => [
+            "A key or a name is nearly one that CleverTap knows, but not quite, so CleverTap takes it for one of your own.",
+            "profile: { data: { email: traits.email } }",
+            "Write it as CleverTap does. A copy under a name of your own beside the right one is not complained of.",
+        ],
+        Code::R606 => [
+            "Two lines of a record write the same key, or two that differ in case and `_` only.",
+            "data: { order_id: properties.order_id, \"*\": { rest: properties } }",
+            "Leave one out; what a line names is taken out of the copied rest by `except`.",
+        ],
+        Code::R607 => [
+            "A path leads to a member that Segment's specification does not know, or not for that type of call.",
+            "when: { type: track, present: traits.plan }",
+            "Correct the path. Who did something stands in `context.traits` of track, page and screen calls.",
+        ],
+        Code::R608 => [
+            "None of the cases in `tests/` makes a rule decide or add a record, so nobody would see it break.",
+            "- id: refund\n  when: { type: track, event: Order Refunded }   # and no case with such an event",
+            "Add a case with an event that the rule is for; `tapline test --accept` fills in what it becomes.",
+        ],
+        Code::R609 => [
+            "A rule file holds what looks like a secret or like something about a person, and rule files live in git.",
+            "where: { traits.email: jane@company.com }",
+            "Take it out, and treat a secret as known: renew it. Addresses and numbers for examples are those at example.com.",
+        ],
+        Code::R610 => [
+            "A key is written by an old name, or by the one that other tools have for it. It still works.",
+            "drop: { code: bot, message: no bots }",
+            "Write the key that the message names.",
+        ],
+        Code::R611 => [
+            "An `allow` silences nothing: what it was written for is gone.",
+            "allow: [R602]",
+            "Take the code out of the list.",
         ],
     }
 }

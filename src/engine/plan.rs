@@ -9,6 +9,7 @@ use super::reason::{OwnReason, Reason};
 use super::record::RecordKind;
 use super::rules::NameId;
 use super::rules::layer::Layer;
+use super::rules::option::Given;
 use super::rules::pack::{Pack, check_version};
 use super::rules::reader::Node;
 use super::rules::rule::Action;
@@ -36,6 +37,8 @@ pub struct Plan {
     revision: String,
     preview_only: Vec<String>,
     record_names: [NameId; 4],
+    /// What reading found that keeps nothing from going live.
+    pub(super) notices: Diagnostics,
 }
 
 impl Plan {
@@ -50,7 +53,7 @@ impl Plan {
         let plan = compile(files, pack, options, &mut problems);
         problems.sort();
         match plan {
-            Some(plan) if problems.is_empty() => Ok(plan),
+            Some(plan) if !problems.has_errors() => Ok(Self { notices: problems, ..plan }),
             _ => Err(problems),
         }
     }
@@ -77,7 +80,7 @@ impl Plan {
         }
         problems.sort();
         match plan {
-            Some(plan) if problems.is_empty() => Ok(plan),
+            Some(plan) if !problems.has_errors() => Ok(Self { notices: problems, ..plan }),
             _ => Err(problems),
         }
     }
@@ -169,7 +172,7 @@ fn compile(
     // Options and local rules of the entry file are about the pack it names.
     let same = entry.pack.as_ref().is_none_or(|named| *named == live);
     let mut given = if same { entry.options } else { BTreeMap::new() };
-    given.extend(options.iter().map(|(name, value)| (name.clone(), value.clone())));
+    given.extend(options.iter().map(|(name, value)| (name.clone(), (value.clone(), None))));
     let (none, nothing) = (BTreeMap::new(), Layer::default());
     let layer = if same { &entry.layer } else { &nothing };
     let (mut packs, mut preview_only) = (Vec::new(), Vec::new());
@@ -209,7 +212,8 @@ fn compile(
         NameId(at as u32)
     });
     let hash = hash(files, &live, &pack.options);
-    Some(Plan { pack, packs, hash, revision: hash.short(), preview_only, record_names })
+    let notices = Diagnostics::default();
+    Some(Plan { pack, packs, hash, revision: hash.short(), preview_only, record_names, notices })
 }
 
 /// The name of the pack in a file, that of the file; none for a file that holds no pack.
@@ -221,7 +225,7 @@ pub fn pack_name(file: &str) -> Option<&str> {
 #[derive(Default)]
 struct Entry<'a> {
     pack: Option<String>,
-    options: BTreeMap<String, Value>,
+    options: Given,
     layer: Layer<'a>,
     place: Option<super::diagnostic::Place>,
 }
@@ -237,7 +241,7 @@ fn parse_entry<'a>(source: &'a Source, problems: &mut Diagnostics) -> Entry<'a> 
     if let Some(node) = fields.get("options") {
         for (name, node) in node.members(problems, "the pack's options and their values") {
             match serde_json::to_value(node.value) {
-                Ok(value) => drop(entry.options.insert(name.to_owned(), value)),
+                Ok(value) => drop(entry.options.insert(name.to_owned(), (value, Some(node.key_place())))),
                 Err(_) => node.expected(problems, "a value that JSON has"),
             }
         }

@@ -30,6 +30,15 @@ const invisible = {
   R505: 'what is wrong inside a script',
 }
 
+// Files of other codes in which the one thing that is wrong is beyond a schema.
+const beyond = {
+  'R104/number-as-a-key.yaml': 'keys are text in JSON',
+  'R104/option-default.yaml': 'the default against the type beside it',
+  'R104/tag.yaml': 'tags are gone before a schema looks',
+  'R106/name-of-the-pack.yaml': 'the name of the file',
+  'R404/reason-of-what-is-mapped.yaml': 'a reason against the outcome beside it',
+}
+
 for (const [draft, Validator] of drafts) {
   const validators = Object.fromEntries(
     subjects.map((subject) => [subject, new Validator({ allErrors: true, strict: true, strictTypes: false, strictRequired: false }).compile(schema(subject, draft))]),
@@ -54,8 +63,8 @@ for (const [draft, Validator] of drafts) {
   test(`draft ${draft}: whatever is wrong in its shape is refused`, () => {
     const corpus = bad()
     assert.ok(corpus.length >= 18, `only ${corpus.length} files were found`)
-    for (const { name, subject, code, text } of corpus) {
-      if (code in invisible) continue
+    for (const { name, subject, code, text, entry } of corpus) {
+      if (entry || code in invisible || Object.keys(beyond).some((file) => name.endsWith(file))) continue
       assert.ok(!validators[subject](parse(text)), `${name} is taken; if no schema can see ${code}, say why`)
     }
     const codes = new Set(corpus.map(({ code }) => code))

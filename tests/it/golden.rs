@@ -13,6 +13,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tapline::engine::event::time;
+use tapline::engine::reason::OwnReason;
 use tapline::engine::warning::WarningCode;
 use tapline::engine::{Context, Evaluator, Plan, preview};
 use tapline::rulebook;
@@ -45,6 +46,10 @@ fn every_warning_and_every_reason_of_a_pack_has_a_case() {
             "no case warns of {}",
             code.as_str()
         );
+    }
+    for reason in OwnReason::ALL {
+        let ends = ["filtered", "failed"].map(|end| format!("outcome: {end} {}\n", reason.as_str()));
+        assert!(ends.iter().any(|end| cases.contains(end)), "no case ends with {}", reason.as_str());
     }
     let files = rulebook::embedded_files();
     let packs = files.iter().filter(|(file, _)| file.starts_with("packs/"));

@@ -21,6 +21,8 @@ mod ingest;
 mod journal;
 /// One layout for rule files: `tapline fmt`.
 mod layout;
+/// What lints say, for every event.
+mod lint;
 /// What the packs' own cases catch when a pack is changed.
 mod mutants;
 /// The whole way from HTTP to CleverTap's stand-in.

@@ -94,7 +94,7 @@ async fn too_little_coverage_ends_with_1_and_names_what_is_missing() {
     let ended = run(&["test", "alias is filtered", "--min-coverage", "50"], &rules()).await;
     assert_eq!(ended.code, Some(1), "{}", ended.stdout);
     assert!(ended.stdout.contains("not covered: track ("), "{}", ended.stdout);
-    assert!(ended.stdout.contains("1 cases: 1 passed, 0 failed"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("1 case: 1 passed, 0 failed"), "{}", ended.stdout);
     assert!(ended.stderr.contains("expected 50 % of rules"), "{}", ended.stderr);
 }
 
@@ -163,7 +163,15 @@ async fn an_expectation_that_shares_its_line_is_not_accepted_but_named() {
 
 #[tokio::test]
 async fn a_code_of_each_room_is_explained() {
-    let codes = ["R103", "nested_dropped", "missing_user_id", "event_too_large", "retries_exhausted"];
+    let codes = [
+        "R103",
+        "nested_dropped",
+        "missing_user_id",
+        "event_too_large",
+        "retries_exhausted",
+        "R601",
+        "unauthorized",
+    ];
     for code in codes {
         let ended = run(&["explain", code], &rules()).await;
         assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{code}");

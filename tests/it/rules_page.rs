@@ -68,6 +68,16 @@ fn the_cases_of_the_page_hold() {
 }
 
 #[test]
+fn every_lint_and_every_old_name_is_on_the_page() {
+    use tapline::engine::diagnostic::{Code, Severity};
+    use tapline::engine::rules::reader::RENAMED;
+    let lints = Code::ALL.into_iter().filter(|code| code.severity() == Severity::Warning).map(Code::as_str);
+    let names = lints.chain(RENAMED.into_iter().map(|(old, _)| old));
+    let absent: Vec<_> = names.filter(|name| !PAGE.contains(&format!("`{name}`"))).collect();
+    assert!(absent.is_empty(), "rules/README.md does not name {absent:?}");
+}
+
+#[test]
 fn every_operator_and_form_is_on_the_page() {
     use tapline::engine::record::Format;
     use tapline::engine::rules::operator::Operator;

@@ -43,7 +43,7 @@ const HOMES: [(&str, &[&str]); 12] = [
     ("reqwest", &["src/delivery/client.rs"]),
     ("askama", &["src/web/"]),
     ("serde_yaml", &["src/engine/rules/"]),
-    ("saphyr_parser", &["src/engine/rules/source.rs"]),
+    ("saphyr_parser", &["src/engine/rules/reading.rs"]),
     ("rhai", &["src/engine/script/"]),
     ("pretty_yaml", &["src/engine/layout/"]),
     ("yaml_parser", &["src/engine/layout/"]),

@@ -34,7 +34,8 @@ fn human(out: &mut dyn Write, report: &Report) -> Result<()> {
     let (all, failed) = (report.cases.len(), report.failed());
     let accepted = report.cases.iter().filter(|ran| ran.accepted).count();
     let tail = if accepted > 0 { format!(", {accepted} accepted") } else { String::new() };
-    writeln!(out, "{all} cases: {} passed, {failed} failed{tail}", all - failed - accepted)?;
+    let noun = if all == 1 { "case" } else { "cases" };
+    writeln!(out, "{all} {noun}: {} passed, {failed} failed{tail}", all - failed - accepted)?;
     for (name, share) in [("rules", report.coverage.rules()), ("fields", report.coverage.fields())] {
         writeln!(out, "{name} covered: {} of {} ({} %)", share.reached, share.total, share.percent)?;
         for missing in &share.missing {

@@ -9,6 +9,7 @@ pub mod kind;
 pub mod owned;
 pub mod path;
 pub mod scan;
+pub mod spec;
 pub mod tape;
 pub mod text;
 pub mod time;

@@ -77,6 +77,16 @@ impl Path {
         Some(at)
     }
 
+    /// The keys it goes by, from the call on, as far as they are exact.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        let exact = self.rest.iter().take_while(|segment| !matches!(segment, Segment::Loose(_)));
+        let rest = exact.filter_map(|segment| match segment {
+            Segment::Key(key) => Some(&**key),
+            Segment::Loose(_) | Segment::Index(_) => None,
+        });
+        self.member.map(Member::name).into_iter().chain(rest)
+    }
+
     /// As written.
     pub fn as_str(&self) -> &str {
         &self.text

@@ -12,7 +12,7 @@ const APART: [&str; 3] = ["rules", "extras", "cases"];
 const RULES: [&str; 2] = ["rules", "extras"];
 
 /// Keys of a rule that stand before all others, in this order; those of one row keep the order they have.
-const FIRST: [&[&str]; 3] = [&["id"], &["before", "after", "replaces"], &["when"]];
+const FIRST: [&[&str]; 4] = [&["id"], &["allow"], &["before", "after", "replaces"], &["when"]];
 
 /// Everything a file says, as text. The order of keys counts, but for those of a rule: which of them stands first means
 /// nothing, while the order of a record's data is the order of what is sent.

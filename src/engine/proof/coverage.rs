@@ -1,5 +1,6 @@
 //! Which rules decided or added something, and which fields they wrote, over many cases.
 
+use crate::engine::diagnostic::Place;
 use crate::engine::plan::Plan;
 use crate::engine::rules::rule::{Action, Rule};
 use crate::engine::trace::{Trace, Verdict};
@@ -18,7 +19,7 @@ pub struct Coverage {
 
 /// A place as it sorts, and as a trace names it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Spot(crate::engine::diagnostic::Place);
+struct Spot(Place);
 
 /// How much of something was reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -79,6 +80,11 @@ impl Coverage {
         self.reached.extend(applied.map(|rule| rule.place.clone()));
         let fields = trace.records.iter().flat_map(|record| &record.fields);
         self.reached.extend(fields.map(|field| field.place.clone()));
+    }
+
+    /// Whether what stands at a place was reached.
+    pub fn has_reached(&self, place: &Place) -> bool {
+        self.reached.contains(&place.to_string())
     }
 
     /// How many rules decided or added something.

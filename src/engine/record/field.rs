@@ -27,6 +27,26 @@ impl StandardField {
         Self { key: "Photo", format: Format::Text, code: None },
     ];
 
+    /// Every key of a profile that means something to CleverTap, those that the packs do not map too.
+    pub const KEYS: [&str; 16] = [
+        "Name",
+        "Email",
+        "Phone",
+        "Gender",
+        "DOB",
+        "Photo",
+        "Age",
+        "Employed",
+        "Married",
+        "Education",
+        "Customer Type",
+        "MSG-email",
+        "MSG-sms",
+        "MSG-push",
+        "MSG-push-all",
+        "MSG-whatsapp",
+    ];
+
     /// The field with this key.
     pub fn find(key: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|field| field.key == key)

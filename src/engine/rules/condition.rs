@@ -3,7 +3,7 @@
 //! A mapping holds when every line of it holds:
 //! `type`, `event`, `where`, `shape`, `option`, `present`, `missing`, `integration_off`, and `all`, `any`, `not` around others.
 
-use super::operator::Predicate;
+use super::predicate::Predicate;
 use super::reader::{Fields, Node};
 use super::{Origin, Scope, shape};
 use crate::engine::diagnostic::{Code, Diagnostics, Place, did_you_mean};
@@ -59,10 +59,21 @@ impl Condition {
         Self::All(Vec::new())
     }
 
+    /// Holds for calls of one kind.
+    pub fn of_kind(kind: CallKind) -> Self {
+        let nowhere = Place { file: "".into(), line: 0, column: 0, start: 0, end: 0 };
+        Self::Test(Test::Type(KindSet::default().with(kind)), nowhere)
+    }
+
     /// Reads a condition.
     pub fn parse(node: &Node<'_>, scope: &Scope<'_>, problems: &mut Diagnostics) -> Option<Self> {
         let fields = node.fields(problems, &shape::condition::CONDITION)?;
         let condition = Self::parse_lines(&fields, scope, problems);
+        if fields.keys().next().is_none() {
+            let message = "the condition has nothing in it, so it always holds";
+            let help = "leave it out, or write what must hold";
+            problems.push(Code::R603, Some(node.key_place()), message, Some(help.into()));
+        }
         fields.finish(problems);
         Some(condition)
     }
@@ -97,14 +108,14 @@ impl Condition {
         }
         if let Some(node) = fields.get("where") {
             for (path, node) in node.members(problems, "paths and what is asked of them") {
-                let origin = Origin::parse_text(path, &node, scope, problems);
+                let origin = Origin::parse_key(path, &node, scope, problems);
                 let predicates = Predicate::parse(&node, problems);
                 line(&node, origin.map(|origin| Test::Where { origin, predicates }));
             }
         }
         if let Some(node) = fields.get("shape") {
             for (path, node) in node.members(problems, "paths and the types of what stands there") {
-                let origin = Origin::parse_text(path, &node, scope, problems);
+                let origin = Origin::parse_key(path, &node, scope, problems);
                 let predicates = Predicate::of_type(&node, problems);
                 line(&node, origin.map(|origin| Test::Where { origin, predicates }));
             }
@@ -117,6 +128,17 @@ impl Condition {
         }
         if let Some(node) = fields.get("not") {
             lines.extend(Self::parse(&node, scope, problems).map(|inner| Self::Not(Box::new(inner))));
+        }
+        for (key, truth) in [("all", "always"), ("any", "never")] {
+            if let Some(node) = fields.get(key).filter(|node| node.is_empty_list()) {
+                let message = format!("`{key}` has nothing in it, so it {truth} holds");
+                problems.push(
+                    Code::R603,
+                    Some(node.key_place()),
+                    message,
+                    Some(format!("leave `{key}` out")),
+                );
+            }
         }
         if lines.len() == 1 { lines.remove(0) } else { Self::All(lines) }
     }

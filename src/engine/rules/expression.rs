@@ -179,7 +179,12 @@ fn parse_alternative(
     let lookup = fields.get("lookup").and_then(|node| parse_table(&node, problems));
     let format = fields.get("as").map(|node| node.one_or_many());
     let from = parse_from(&fields, scope, problems);
-    let default = fields.get("default").and_then(|node| parse_constant(&node, problems));
+    let start =
+        ["from", "template", "value", "object", "each", "script"].into_iter().find_map(|key| fields.get(key));
+    let place = start.map_or(place, |node| node.place());
+    let default = fields
+        .get("default")
+        .and_then(|node| Some((parse_constant(&node, problems)?, Vec::new(), node.place())));
     fields.finish(problems);
     let mut steps: Vec<Step> = lookup.map(|table| Step::Lookup(Box::new(table))).into_iter().collect();
     match format {
@@ -189,9 +194,8 @@ fn parse_alternative(
             steps.extend(formats.map(Step::Format));
         }
     }
-    let made =
-        from.into_iter().map(|from| (from, steps.clone())).chain(default.map(|from| (from, Vec::new())));
-    made.map(|(from, steps)| Alternative { from, steps, when: when.clone(), place: place.clone() }).collect()
+    let made = from.into_iter().map(|from| (from, steps.clone(), place.clone())).chain(default);
+    made.map(|(from, steps, place)| Alternative { from, steps, when: when.clone(), place }).collect()
 }
 
 fn parse_from(fields: &Fields<'_>, scope: &Scope<'_>, problems: &mut Diagnostics) -> Vec<From> {
@@ -239,7 +243,9 @@ fn parse_from(fields: &Fields<'_>, scope: &Scope<'_>, problems: &mut Diagnostics
             scope.scripts.compile(&node, purpose, problems).map(From::Script).into_iter().collect()
         }
         _ => {
-            let message = "expected one of `from`, `template`, `value`, `script`, `object` or `each`";
+            let keys = ["from", "template", "value", "script", "object", "each"];
+            let list = keys.map(|key| format!("`{key}`")).join(", ");
+            let message = format!("expected exactly one of {list}, {}", fields.found(&keys));
             fields.node.problem(problems, Code::R105, message, None);
             Vec::new()
         }

@@ -1,6 +1,7 @@
 //! Local rules over a pack: added, put in place of one, or switching one off, without copying the pack.
 
 use super::Scope;
+use super::allow::Allow;
 use super::reader::{Fields, Node};
 use super::rule::{Position, Rule};
 use crate::engine::diagnostic::{Code, Diagnostics, Place, did_you_mean};
@@ -13,10 +14,12 @@ pub struct Layer<'a> {
     rules: Vec<Node<'a>>,
     extras: Vec<Node<'a>>,
     disable: Vec<(String, Place)>,
+    /// Lints silenced in the whole entry file.
+    pub allows: Vec<Allow>,
 }
 
 impl<'a> Layer<'a> {
-    /// Takes `values`, `rules`, `extras` and `disable` of the entry file.
+    /// Takes `values`, `rules`, `extras`, `disable` and `allow` of the entry file.
     pub fn parse(fields: &Fields<'a>, problems: &mut Diagnostics) -> Self {
         let list = |key, problems: &mut Diagnostics| {
             fields.get(key).map(|node| node.list(problems, "a list of rules")).unwrap_or_default()
@@ -29,7 +32,9 @@ impl<'a> Layer<'a> {
             .iter()
             .filter_map(|node| Some((node.text(problems, "a rule's id")?.to_owned(), node.place())))
             .collect();
-        Self { values: values.unwrap_or_default(), rules, extras, disable }
+        let allows = fields.get("allow").map(|node| Allow::parse(&node, &fields.node, problems));
+        let allows = allows.unwrap_or_default();
+        Self { values: values.unwrap_or_default(), rules, extras, disable, allows }
     }
 
     /// Puts the local rules among the pack's.
@@ -59,8 +64,9 @@ fn ids(rules: &[Rule], extras: &[Rule]) -> Vec<String> {
 }
 
 fn unknown(id: &str, place: &Place, known: &[String], problems: &mut Diagnostics) {
-    let help = did_you_mean(id, known.iter().map(String::as_str));
-    problems.push(Code::R108, Some(place.clone()), format!("the pack has no rule `{id}` here"), help);
+    let help = did_you_mean(id, known.iter().map(String::as_str))
+        .unwrap_or_else(|| format!("there are: {}", known.join(", ")));
+    problems.push(Code::R108, Some(place.clone()), format!("the pack has no rule `{id}` here"), Some(help));
 }
 
 fn insert(nodes: &[Node<'_>], into: &mut Vec<Rule>, scope: &Scope<'_>, problems: &mut Diagnostics) {

@@ -3,6 +3,7 @@
 //! `source.rs` reads a file, `reader.rs` takes values out of it and notes every problem, the rest are the parts of a
 //! rule. Deliberately no running: that is `engine/evaluate.rs`, on the plan that `engine/plan.rs` makes of these.
 
+pub mod allow;
 pub mod call;
 pub mod condition;
 pub mod data;
@@ -11,21 +12,25 @@ pub mod layer;
 pub mod operator;
 pub mod option;
 pub mod pack;
+pub mod predicate;
 pub mod reader;
+mod reading;
 pub mod record;
 pub mod rest;
 pub mod rule;
 pub mod shape;
 pub mod source;
+pub mod survey;
 mod value_type;
 
-use crate::engine::diagnostic::{Code, Diagnostics, did_you_mean};
+use crate::engine::diagnostic::{Code, Diagnostics, Place, did_you_mean};
 use crate::engine::event::Path;
 use crate::engine::script::Compiler;
 use option::PackOption;
 use reader::Node;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
+use survey::Survey;
 
 /// What a part of a rule may refer to, and the numbers it is given.
 #[derive(Debug)]
@@ -40,6 +45,8 @@ pub struct Scope<'a> {
     pub rests: &'a Cell<u16>,
     /// Compiles scripts.
     pub scripts: &'a Compiler<'a>,
+    /// What is noted for lints.
+    pub survey: &'a RefCell<Survey>,
     /// Whether `item` means something.
     pub in_item: bool,
     /// Whether what is too long for CleverTap is cut.
@@ -136,6 +143,25 @@ impl Origin {
         scope: &Scope<'_>,
         problems: &mut Diagnostics,
     ) -> Option<Self> {
+        Self::parse_at(text, node.part(text), scope, problems)
+    }
+
+    /// Reads a path or `$name` that is the key of a node.
+    pub fn parse_key(
+        text: &str,
+        node: &Node<'_>,
+        scope: &Scope<'_>,
+        problems: &mut Diagnostics,
+    ) -> Option<Self> {
+        Self::parse_at(text, node.key_place(), scope, problems)
+    }
+
+    fn parse_at(text: &str, place: Place, scope: &Scope<'_>, problems: &mut Diagnostics) -> Option<Self> {
+        if let Some(path) = text.strip_prefix("$.") {
+            let message = format!("expected a path like `properties.total`, found `{text}`");
+            problems.push(Code::R201, Some(place), message, Some(format!("write `{path}`")));
+            return None;
+        }
         let Some(name) = text.strip_prefix('$') else {
             if scope.in_item && text == "item" {
                 return Some(Self::Item(None, text.into()));
@@ -143,17 +169,21 @@ impl Origin {
             let within = text.strip_prefix("item.").filter(|_| scope.in_item);
             return match Path::parse(within.unwrap_or(text)) {
                 Ok(path) if within.is_some() => Some(Self::Item(Some(path.anywhere()), text.into())),
-                Ok(path) => Some(Self::Path(path)),
+                Ok(path) => {
+                    scope.survey.borrow_mut().paths.push((path.clone(), place));
+                    Some(Self::Path(path))
+                }
                 Err(message) => {
-                    node.problem(problems, Code::R201, message, None);
+                    problems.push(Code::R201, Some(place), message, None);
                     None
                 }
             };
         };
         let found = scope.values.iter().position(|value| value == name);
         if found.is_none() {
-            let help = did_you_mean(name, scope.values.iter().map(String::as_str));
-            node.problem(problems, Code::R202, format!("`values` defines no `{name}`"), help);
+            let help = did_you_mean(name, scope.values.iter().map(String::as_str))
+                .unwrap_or_else(|| "define it under `values`, above its first use".to_owned());
+            problems.push(Code::R202, Some(place), format!("`values` defines no `{name}`"), Some(help));
         }
         found.map(|index| Self::Value(ValueId(index as u16), text.into()))
     }

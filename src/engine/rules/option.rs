@@ -2,7 +2,7 @@
 
 use super::reader::Node;
 use super::shape;
-use crate::engine::diagnostic::{Code, Diagnostics, did_you_mean};
+use crate::engine::diagnostic::{Code, Diagnostics, Place, did_you_mean};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -58,21 +58,20 @@ impl OptionKind {
     }
 }
 
+/// Values for options, and where each is written; nowhere when a flag or the settings give it.
+pub type Given = BTreeMap<String, (Value, Option<Place>)>;
+
 /// Reads a pack's `options` and puts `given` values over the defaults.
-pub fn parse(
-    node: Option<Node<'_>>,
-    given: &BTreeMap<String, Value>,
-    problems: &mut Diagnostics,
-) -> Vec<PackOption> {
+pub fn parse(node: Option<Node<'_>>, given: &Given, problems: &mut Diagnostics) -> Vec<PackOption> {
     let members = node.map(|node| node.members(problems, "a mapping of options")).unwrap_or_default();
     let mut options: Vec<PackOption> =
         members.iter().filter_map(|(name, node)| parse_one(name, node, problems)).collect();
-    for (name, value) in given {
+    for (name, (value, place)) in given {
         let known = options.iter().map(|option| option.name.clone()).collect::<Vec<_>>();
         match options.iter_mut().find(|option| option.name == *name) {
             None => problems.push(
                 Code::R111,
-                None,
+                place.clone(),
                 format!("the pack has no option `{name}`"),
                 did_you_mean(name, known.iter().map(String::as_str)),
             ),
@@ -80,7 +79,7 @@ pub fn parse(
                 Some(value) => option.value = value,
                 None => problems.push(
                     Code::R112,
-                    None,
+                    place.clone(),
                     format!("expected {} for the option `{name}`, found `{value}`", option.kind.expects()),
                     None,
                 ),

@@ -1,18 +1,19 @@
 //! Packs: a file of options, values and rules that together are one mapping.
 
+use super::allow::Allow;
 use super::expression::Expression;
 use super::layer::Layer;
-use super::option::{self, PackOption};
+use super::option::{self, Given, PackOption};
 use super::reader::Node;
 use super::rule::{Action, Rule};
 use super::source::Source;
+use super::survey::Survey;
 use super::{Limits, Scope, shape};
 use crate::engine::diagnostic::{Code, Diagnostics, Place};
-use crate::engine::plan::{RuleFiles, pack_name};
+use crate::engine::plan::{ENTRY, RuleFiles, pack_name};
 use crate::engine::script::{Compiler, Used};
-use serde_json::Value;
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A checked pack.
@@ -34,6 +35,8 @@ pub struct Pack {
     pub rests: u16,
     /// What its scripts use.
     pub scripts: Used,
+    /// What lints look at.
+    pub survey: Survey,
 }
 
 impl Pack {
@@ -51,7 +54,7 @@ impl Pack {
     /// `files`.
     pub fn parse(
         source: &Source,
-        given: &BTreeMap<String, Value>,
+        given: &Given,
         layer: &Layer<'_>,
         files: &RuleFiles,
         problems: &mut Diagnostics,
@@ -68,6 +71,7 @@ impl Pack {
         let mut values = Vec::with_capacity(value_nodes.len());
         let mut known: Vec<String> = Vec::with_capacity(value_nodes.len());
         let (names, rests, scripts) = (RefCell::default(), Cell::new(0), Compiler::new(files));
+        let survey = RefCell::new(Survey::default());
         for (name, node) in value_nodes.iter().chain(&layer.values) {
             // A value may use those above it, so that none can use itself.
             let limits = Limits::default();
@@ -77,6 +81,7 @@ impl Pack {
                 names: &names,
                 rests: &rests,
                 scripts: &scripts,
+                survey: &survey,
                 in_item: false,
                 limits,
             };
@@ -90,6 +95,7 @@ impl Pack {
             names: &names,
             rests: &rests,
             scripts: &scripts,
+            survey: &survey,
             in_item: false,
             limits,
         };
@@ -102,18 +108,30 @@ impl Pack {
         let mut extras = list(fields.get("extras"), problems);
         layer.apply(&mut rules, &mut extras, &scope, problems);
         check_ids(rules.iter().chain(&extras), problems);
+        let mut survey = survey.into_inner();
+        if let Some(node) = fields.get("allow") {
+            survey.allows.extend(Allow::parse(&node, &fields.node, problems));
+        }
+        survey.allows.extend(layer.allows.iter().cloned());
         fields.finish(problems);
         let (names, rests, scripts) = (names.into_inner(), rests.get(), scripts.used());
-        Some(Self { name: name?, options, values, rules, extras, names, rests, scripts })
+        Some(Self { name: name?, options, values, rules, extras, names, rests, scripts, survey })
     }
 }
 
 fn check_ids<'r>(rules: impl Iterator<Item = &'r Rule>, problems: &mut Diagnostics) {
-    let mut ids = HashSet::new();
+    let mut ids: HashMap<&str, &Rule> = HashMap::new();
     for rule in rules {
-        if !ids.insert(&rule.id) {
-            let message = format!("two rules have the id `{}`", rule.id);
-            problems.push(Code::R107, Some(rule.place.clone()), message, None);
+        if let Some(first) = ids.insert(&rule.id, rule) {
+            // Whoever writes local rules can not rename those of a pack.
+            let local = &*first.place.file == ENTRY && *rule.place.file != *ENTRY;
+            let (blamed, other) = if local { (first, rule) } else { (rule, first) };
+            let message = format!("two rules have the id `{}`, the other at {}", rule.id, other.place);
+            let help = match local {
+                true => format!("rename it, or write `replaces: {}` to put it in the other's place", rule.id),
+                false => "rename one of them".to_owned(),
+            };
+            problems.push(Code::R107, Some(blamed.place.clone()), message, Some(help));
         }
     }
 }

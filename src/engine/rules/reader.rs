@@ -6,6 +6,7 @@ use super::shape::Mapping;
 use super::source::{Source, escape};
 use crate::engine::diagnostic::{Code, Diagnostics, Place, did_you_mean};
 use serde_yaml::Value;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A value of a rule file and where it stands.
@@ -17,13 +18,24 @@ pub struct Node<'a> {
     pub value: &'a Value,
 }
 
+/// Old names of keys, which still work and are complained of: what people write who come from other tools.
+pub const RENAMED: [(&str, &str); 2] = [("drop", "filter"), ("if", "when")];
+
+/// How many characters of a text are repeated in a message.
+const LONGEST_SHOWN: usize = 60;
+
 /// What a node is, in words.
 fn noun(value: &Value) -> String {
     match value {
         Value::Null => "nothing".into(),
         Value::Bool(b) => format!("`{b}`"),
         Value::Number(n) => format!("the number `{n}`"),
-        Value::String(s) => format!("the text `{s}`"),
+        Value::String(s) => {
+            let line = s.lines().next().unwrap_or_default();
+            let short: String = line.chars().take(LONGEST_SHOWN).collect();
+            let more = if short.len() < s.trim_end().len() { "…" } else { "" };
+            format!("the text `{short}{more}`")
+        }
         Value::Sequence(_) => "a list".into(),
         Value::Mapping(_) => "a mapping".into(),
         Value::Tagged(t) => format!("the tag `{}`", t.tag),
@@ -41,6 +53,11 @@ impl<'a> Node<'a> {
         self.source.place(&self.pointer)
     }
 
+    /// Where a part of the node's text stands.
+    pub fn part(&self, part: &str) -> Place {
+        self.source.part(&self.place(), part)
+    }
+
     /// Where the member's key stands, or the value when it is no member.
     pub fn key_place(&self) -> Place {
         self.source.key_place(&self.pointer)
@@ -49,6 +66,29 @@ impl<'a> Node<'a> {
     /// The text of its file.
     pub fn file_text(&self) -> Arc<str> {
         self.source.text.clone()
+    }
+
+    /// The file, and from where to where in it the value reaches, in bytes.
+    pub fn extent(&self) -> Extent {
+        Extent { file: self.source.file.clone(), bytes: self.source.extent(&self.pointer) }
+    }
+
+    /// Calls `look` with every text at or below this node, keys too, and where it stands.
+    pub fn each_text(&self, look: &mut dyn FnMut(&'a str, Place)) {
+        match self.value {
+            Value::String(text) => look(text, self.place()),
+            Value::Sequence(_) => self.one_or_many().iter().for_each(|node| node.each_text(look)),
+            Value::Mapping(mapping) => {
+                for (key, value) in mapping {
+                    if let Some(name) = key.as_str() {
+                        let node = self.child(name, value);
+                        look(name, node.key_place());
+                        node.each_text(look);
+                    }
+                }
+            }
+            _ => {}
+        }
     }
 
     fn child(&self, key: &str, value: &'a Value) -> Self {
@@ -69,12 +109,41 @@ impl<'a> Node<'a> {
     /// Notes that something else was expected.
     pub fn expected(&self, problems: &mut Diagnostics, what: &str) {
         let message = format!("expected {what}, found {}", noun(self.value));
-        self.problem(problems, Code::R104, message, None);
+        let help = self.requoted(what);
+        self.problem(problems, Code::R104, message, help.map(str::to_owned));
+    }
+
+    /// Whether quotes are what is wrong.
+    fn requoted(&self, what: &str) -> Option<&'static str> {
+        let switch = what.starts_with("`true`");
+        match self.value {
+            Value::String(text) if switch => match text.to_lowercase().as_str() {
+                "true" | "false" => Some("take the quotes away"),
+                "yes" | "on" => Some("write `true`"),
+                "no" | "off" => Some("write `false`"),
+                _ => None,
+            },
+            Value::String(text) => {
+                let number =
+                    ["a number", "a whole number", "version"].iter().any(|start| what.starts_with(start));
+                (number && text.parse::<f64>().is_ok()).then_some("take the quotes away")
+            }
+            Value::Number(_) | Value::Bool(_) => {
+                let text = ["text", "a key", "a sentence", "the rule's name"]
+                    .iter()
+                    .any(|start| what == *start || what.starts_with("a key"));
+                text.then_some("put it in quotes")
+            }
+            _ => None,
+        }
     }
 
     /// Text.
     pub fn text(&self, problems: &mut Diagnostics, what: &str) -> Option<&'a str> {
-        let text = self.value.as_str();
+        let text = match self.value {
+            Value::String(text) => Some(text.as_str()),
+            _ => None,
+        };
         if text.is_none() {
             self.expected(problems, what);
         }
@@ -124,6 +193,11 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// Whether it is a list without elements.
+    pub fn is_empty_list(&self) -> bool {
+        self.value.as_sequence().is_some_and(Vec::is_empty)
+    }
+
     /// A list of texts, or one.
     pub fn texts(&self, problems: &mut Diagnostics, what: &str) -> Vec<String> {
         self.one_or_many().iter().filter_map(|node| node.text(problems, what)).map(str::to_owned).collect()
@@ -139,12 +213,17 @@ impl<'a> Node<'a> {
         for (key, value) in mapping {
             match key.as_str() {
                 Some(name) => members.push((name, self.child(name, value))),
-                None => self.problem(
-                    problems,
-                    Code::R104,
-                    format!("expected text as a key, found {}", noun(key)),
-                    Some("put it in quotes".into()),
-                ),
+                None => {
+                    let written = match key {
+                        Value::Bool(value) => value.to_string(),
+                        Value::Number(number) => number.to_string(),
+                        _ => String::new(),
+                    };
+                    let place = self.child(&written, value).key_place();
+                    let message = format!("expected text as a key, found {}", noun(key));
+                    let help = if written.is_empty() { "write a single word" } else { "put it in quotes" };
+                    problems.push(Code::R104, Some(place), message, Some(help.into()));
+                }
             }
         }
         members
@@ -158,6 +237,22 @@ impl<'a> Node<'a> {
     }
 }
 
+/// A stretch of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extent {
+    /// The file.
+    pub file: Arc<str>,
+    /// From where to where, in bytes.
+    pub bytes: Range<usize>,
+}
+
+impl Extent {
+    /// Whether a place is in it.
+    pub fn holds(&self, place: &Place) -> bool {
+        place.file == self.file && self.bytes.contains(&place.start)
+    }
+}
+
 /// See [`Node::fields`].
 #[derive(Debug)]
 pub struct Fields<'a> {
@@ -168,11 +263,30 @@ pub struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
+    /// The keys that are there.
+    pub fn keys(&self) -> impl Iterator<Item = &'a str> {
+        self.members.iter().map(|(key, _)| *key)
+    }
+
+    /// Those of some keys that are there, in words: "found none", or "found `a` and `b`".
+    pub fn found(&self, keys: &[&str]) -> String {
+        let found: Vec<_> = keys.iter().filter(|key| self.keys().any(|there| there == **key)).collect();
+        match found.as_slice() {
+            [] => "found none".to_owned(),
+            found => format!(
+                "found {}",
+                found.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(" and ")
+            ),
+        }
+    }
+
     /// The value of a key, if it is there.
     pub fn get(&self, key: &'static str) -> Option<Node<'a>> {
         #[cfg(test)]
         ASKED.with_borrow_mut(|asked| asked.insert((self.shape.name, key)));
-        self.members.iter().find(|(name, _)| *name == key).map(|(_, node)| node.clone())
+        let find =
+            |key: &str| self.members.iter().find(|(name, _)| *name == key).map(|(_, node)| node.clone());
+        find(key).or_else(|| RENAMED.into_iter().find(|(_, new)| *new == key).and_then(|(old, _)| find(old)))
     }
 
     /// The value of a key that must be there.
@@ -194,8 +308,15 @@ impl<'a> Fields<'a> {
     pub fn finish(self, problems: &mut Diagnostics) {
         let mut known: Vec<&str> = self.shape.keys.iter().map(|key| key.name).collect();
         known.sort_unstable();
+        let there = |key: &str| self.members.iter().any(|(name, _)| *name == key);
         for (name, node) in &self.members {
-            if !known.contains(name) {
+            let renamed =
+                RENAMED.into_iter().find(|(old, new)| old == name && known.contains(new) && !there(new));
+            if let (Some((old, new)), false) = (renamed, known.contains(name)) {
+                let message = format!("`{old}` is an old name of the key `{new}`");
+                let help = format!("write `{new}`; it means the same");
+                problems.push(Code::R610, Some(node.key_place()), message, Some(help));
+            } else if !known.contains(name) {
                 let list = known.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
                 let help = did_you_mean(name, known.iter().copied())
                     .unwrap_or_else(|| format!("known here: {list}"));

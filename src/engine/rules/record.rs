@@ -6,7 +6,7 @@ use super::data::Data;
 use super::expression::Expression;
 use super::reader::{Fields, Node};
 use super::{Limits, Origin, Scope, shape};
-use crate::engine::diagnostic::{Code, Diagnostics, Place};
+use crate::engine::diagnostic::{Code, Diagnostics, Place, did_you_mean};
 use crate::engine::record::{AddressKind, Format, RecordKind, limit};
 
 pub(super) const LIMITS: [(&str, Limits); 2] = [("cut", Limits::Cut), ("pass", Limits::Pass)];
@@ -43,10 +43,16 @@ impl RecordTemplate {
         let kinds = [RecordKind::Profile, RecordKind::Event, RecordKind::Token, RecordKind::Call];
         let found: Vec<_> =
             kinds.into_iter().filter_map(|kind| Some((kind, outer.get(kind.as_str())?))).collect();
+        let names = kinds.map(RecordKind::as_str);
+        let (said, only) = (outer.found(&names), outer.keys().all(|key| names.contains(&key)));
         outer.finish(problems);
         let [(kind, node)] = found.as_slice() else {
-            let message = "expected exactly one of `profile`, `event`, `token` or `call`";
-            node.problem(problems, Code::R105, message, None);
+            // An unknown key has been complained of.
+            if only {
+                let message =
+                    format!("expected exactly one of `profile`, `event`, `token` and `call`, {said}");
+                node.problem(problems, Code::R105, message, None);
+            }
             return None;
         };
         let fields = node.fields(problems, shape::record::of(*kind))?;
@@ -113,8 +119,15 @@ fn parse_max_fields(node: &Node<'_>, scope: &Scope<'_>, problems: &mut Diagnosti
         None if node.value.is_mapping() => {
             let fields = node.fields(problems, &shape::record::OPTION_OF)?;
             let name = fields.require(problems, "option").and_then(|node| node.text(problems, "an option"));
+            let place = node.place();
             fields.finish(problems);
-            scope.options.iter().find(|option| Some(option.name.as_str()) == name)?.value.as_u64()
+            let name = name?;
+            let Some(option) = scope.options.iter().find(|option| option.name == name) else {
+                let help = did_you_mean(name, scope.options.iter().map(|option| option.name.as_str()));
+                problems.push(Code::R111, Some(place), format!("the pack has no option `{name}`"), help);
+                return None;
+            };
+            option.value.as_u64()
         }
         None => None,
     };

@@ -1,5 +1,6 @@
 //! Rules: a condition and what happens when it holds.
 
+use super::allow::Allow;
 use super::condition::Condition;
 use super::reader::{Fields, Node};
 use super::record::RecordTemplate;
@@ -100,6 +101,13 @@ impl Rule {
             Some(node) => Condition::parse(&node, scope, problems),
             None => Some(Condition::always()),
         };
+        if let Some(id) = id {
+            scope.survey.borrow_mut().rules.push((id.into(), fields.node.extent()));
+        }
+        if let Some(node) = fields.get("allow") {
+            let allowed = Allow::parse(&node, &fields.node, problems);
+            scope.survey.borrow_mut().allows.extend(allowed);
+        }
         let named = ["emit", "filter", "fail"].into_iter().filter(|key| fields.get(key).is_some()).count();
         let emit = fields.get("emit").map(|node| {
             let nodes = node.list(problems, "a list of records");
@@ -129,8 +137,10 @@ impl Rule {
             problems.push(Code::R301, Some(node.key_place()), message, None);
         }
         if named != 1 {
-            let message = "expected exactly one of `emit`, `filter` and `fail`";
-            problems.push(Code::R301, Some(fields.node.place()), message, None);
+            let found = fields.found(&["emit", "filter", "fail", "drop"]);
+            let message = format!("expected exactly one of `emit`, `filter` and `fail`, {found}");
+            let help = "a rule makes records, leaves the event out with a reason, or lets it fail with one";
+            problems.push(Code::R301, Some(fields.node.place()), message, Some(help.into()));
         }
         fields.finish(problems);
         let action = emit.or(filter).or(fail)?;

@@ -1,12 +1,14 @@
 //! One rule file: its values as `serde_yaml` reads them, and where each stands as a span-aware reader saw it.
 //!
 //! Two readings, because each knows what the other does not: `serde_yaml` types scalars, resolves anchors and refuses
-//! bombs; `saphyr-parser` knows lines, columns and keys that stand twice. They meet by pointer (`/rules/0/when`).
+//! bombs; `reading.rs` knows lines, columns and keys that stand twice. They meet by pointer (`/rules/0/when`).
+//! What either refuses is refused, so that there is no file of which only one knows what it says.
 
+use super::reading::Reading;
 use crate::engine::diagnostic::{Code, Diagnostics, Place};
-use saphyr_parser::{Event, Parser, Span};
 use serde_yaml::Value;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The longest rule file read.
@@ -19,9 +21,13 @@ pub struct Source {
     pub file: Arc<str>,
     /// Its text.
     pub text: Arc<str>,
-    /// The whole document.
+    /// The whole document, anchors and merges (`<<`) resolved.
     pub value: Value,
     places: HashMap<String, Place>,
+    /// From where to where a collection reaches, in bytes.
+    extents: HashMap<String, Range<usize>>,
+    /// Where each alias leads.
+    aliases: HashMap<String, String>,
     whole: Place,
 }
 
@@ -37,138 +43,175 @@ impl Source {
             problems.push(Code::R101, Some(whole), message, Some("split it into several files".into()));
             return None;
         }
-        let mut reading = Reading::new(file.clone(), text);
-        reading.run(text, problems);
-        let value = match serde_yaml::from_str::<Value>(text) {
-            Ok(value) => value,
+        let reading = Reading::run(file.clone(), text);
+        for (key, first, place) in &reading.repeated {
+            let message = format!("the key `{key}` stands twice in one mapping, first in line {first}");
+            let help = "keep one of the two, or write one key with a list";
+            problems.push(Code::R102, Some(place.clone()), message, Some(help.into()));
+        }
+        if let Some(place) = reading.second_document {
+            let help = "take out the line `---`, or make two files of it";
+            problems.push(
+                Code::R101,
+                Some(place),
+                "expected one document, found a second one",
+                Some(help.into()),
+            );
+            return None;
+        }
+        // A mark of byte order is no part of the document.
+        let document = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let skipped = text.len() - document.len();
+        let parsed = serde_yaml::from_str::<Value>(document).map(|mut value| {
+            let merged = value.apply_merge();
+            (value, merged.err())
+        });
+        let value = match (parsed, reading.refusal) {
             // A repeated key has been complained of, with its place.
-            Err(_) if reading.repeated => return None,
-            Err(error) => {
-                let place = error.location().map_or(whole, |at| Place {
-                    file,
-                    line: at.line() as u32,
-                    column: at.column() as u32,
-                    start: at.index(),
-                    end: at.index() + 1,
+            (Err(_), _) if !reading.repeated.is_empty() => return None,
+            (Err(error), refusal) => {
+                let place = error.location().map(|at| {
+                    let start = skipped + at.index();
+                    let end = start
+                        + text.get(start..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8);
+                    Place { file, line: at.line() as u32, column: at.column() as u32, start, end }
                 });
-                problems.push(Code::R101, Some(place), format!("this is not YAML: {error}"), None);
+                // A quote that is never closed is reported where the file ends; the other reader knows where it opens.
+                let opened = error.to_string().contains("unexpected end of stream");
+                let refused = refusal.map(|(place, _)| place);
+                let place = match refused {
+                    Some(refused) if opened || place.is_none() => refused,
+                    _ => place.unwrap_or(whole),
+                };
+                let message = format!("this is not YAML: {}", without_place(&error.to_string()));
+                problems.push(Code::R101, Some(place), message, help_for(&error.to_string(), document));
                 return None;
             }
+            (Ok((_, Some(error))), _) => {
+                let mut keys: Vec<_> = reading
+                    .places
+                    .iter()
+                    .filter(|(at, _)| at.ends_with("/<<#key"))
+                    .map(|(_, at)| at)
+                    .collect();
+                keys.sort();
+                let place = keys.first().map_or(whole, |place| (*place).clone());
+                let help = "`<<` takes a mapping, as `<<: *defaults`";
+                problems.push(
+                    Code::R101,
+                    Some(place),
+                    format!("this can not be merged: {error}"),
+                    Some(help.into()),
+                );
+                return None;
+            }
+            (Ok(_), Some((place, message))) => {
+                let message = format!("this is not YAML: {}", without_place(&message));
+                problems.push(Code::R101, Some(place), message, None);
+                return None;
+            }
+            (Ok((value, None)), None) => value,
         };
-        Some(Self { file, text: shared, value, places: reading.places, whole })
+        let Reading { places, extents, aliases, .. } = reading;
+        Some(Self { file, value, text: shared, places, extents, aliases, whole })
     }
 
     /// Where the value under a pointer stands; the nearest known place around it otherwise.
     pub fn place(&self, pointer: &str) -> Place {
-        let mut pointer = pointer;
-        loop {
-            if let Some(place) = self.places.get(pointer) {
-                return place.clone();
-            }
-            match pointer.rsplit_once('/') {
-                Some((parent, _)) => pointer = parent,
-                None => return self.whole.clone(),
-            }
-        }
+        let known = self.nearest(pointer, &|at| self.places.get(at));
+        known.cloned().unwrap_or_else(|| self.whole.clone())
     }
 
     /// Where the key of a member stands.
     pub fn key_place(&self, pointer: &str) -> Place {
-        self.places.get(&format!("{pointer}#key")).cloned().unwrap_or_else(|| self.place(pointer))
-    }
-}
-
-/// The second reading: a walk over parser events that notes where everything stands.
-struct Reading {
-    file: Arc<str>,
-    /// Byte offset of every character, and of the end.
-    offsets: Vec<usize>,
-    places: HashMap<String, Place>,
-    repeated: bool,
-    /// Where each open collection stands and what comes next in it.
-    open: Vec<Open>,
-}
-
-struct Open {
-    pointer: String,
-    keys: Option<HashSet<String>>,
-    next: usize,
-    key: Option<String>,
-}
-
-impl Reading {
-    fn new(file: Arc<str>, text: &str) -> Self {
-        let offsets = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
-        Self { file, offsets, places: HashMap::new(), repeated: false, open: Vec::new() }
+        let (parent, key) = pointer.rsplit_once('/').unwrap_or(("", pointer));
+        let exact = |at: &str| self.places.get(&format!("{at}#key"));
+        let found = exact(pointer).or_else(|| self.led(parent, key).into_iter().find_map(|at| exact(&at)));
+        found.cloned().unwrap_or_else(|| self.place(pointer))
     }
 
-    fn run(&mut self, text: &str, problems: &mut Diagnostics) {
-        for event in Parser::new_from_str(text) {
-            // What this reader refuses and `serde_yaml` accepts costs places, nothing else.
-            let Ok((event, span)) = event else { return };
-            match event {
-                Event::Scalar(text, ..) => self.scalar(&text, &span, problems),
-                Event::Alias(_) => drop(self.value(&span)),
-                Event::SequenceStart(..) => self.enter(&span, None),
-                Event::MappingStart(..) => self.enter(&span, Some(HashSet::new())),
-                Event::SequenceEnd | Event::MappingEnd => drop(self.open.pop()),
-                _ => {}
-            }
-        }
-    }
-
-    fn scalar(&mut self, text: &str, span: &Span, problems: &mut Diagnostics) {
-        let place = self.place(span);
-        if let Some(open) = self.open.last_mut()
-            && let Some(keys) = &mut open.keys
-            && open.key.is_none()
-        {
-            if !keys.insert(text.to_owned()) {
-                self.repeated = true;
-                let message = format!("the key `{text}` stands twice in one mapping");
-                problems.push(Code::R102, Some(place.clone()), message, Some("keep one of the two".into()));
-            }
-            let pointer = format!("{}/{}", open.pointer, escape(text));
-            open.key = Some(text.to_owned());
-            self.places.insert(format!("{pointer}#key"), place);
-            return;
-        }
-        self.value(span);
-    }
-
-    fn enter(&mut self, span: &Span, keys: Option<HashSet<String>>) {
-        let pointer = self.value(span);
-        self.open.push(Open { pointer, keys, next: 0, key: None });
-    }
-
-    /// Notes where the next value stands and returns its pointer.
-    fn value(&mut self, span: &Span) -> String {
-        let pointer = match self.open.last_mut() {
-            None => String::new(),
-            Some(open) => match open.key.take() {
-                Some(key) => format!("{}/{}", open.pointer, escape(&key)),
-                None => {
-                    open.next += 1;
-                    format!("{}/{}", open.pointer, open.next - 1)
-                }
-            },
+    /// Where a part of what stands at a place is written; the whole where it is written in another way, as by escapes.
+    pub fn part(&self, place: &Place, part: &str) -> Place {
+        let written = self.text.get(place.start..place.end).unwrap_or_default();
+        let Some(at) = written.find(part).filter(|_| !part.is_empty()) else { return place.clone() };
+        let before = written.get(..at).unwrap_or_default();
+        let lines = before.matches('\n').count() as u32;
+        let column = match before.rsplit_once('\n') {
+            Some((_, last)) => last.chars().count() as u32 + 1,
+            None => place.column + before.chars().count() as u32,
         };
-        let place = self.place(span);
-        self.places.insert(pointer.clone(), place);
-        pointer
+        let start = place.start + at;
+        Place { file: place.file.clone(), line: place.line + lines, column, start, end: start + part.len() }
     }
 
-    fn place(&self, span: &Span) -> Place {
-        let byte = |index: usize| self.offsets.get(index).or(self.offsets.last()).copied().unwrap_or(0);
-        let (start, end) = (byte(span.start.index()), byte(span.end.index()));
-        Place {
-            file: self.file.clone(),
-            line: span.start.line() as u32,
-            column: span.start.col() as u32 + 1,
-            start,
-            end: end.max(start + 1),
-        }
+    /// From where to where the value under a pointer reaches, in bytes.
+    pub fn extent(&self, pointer: &str) -> Range<usize> {
+        let place = self.place(pointer);
+        self.extents.get(pointer).cloned().unwrap_or(place.start..place.end)
     }
+
+    fn nearest<'s, T>(&'s self, pointer: &str, find: &dyn Fn(&str) -> Option<&'s T>) -> Option<&'s T> {
+        if let Some(found) = find(pointer) {
+            return Some(found);
+        }
+        let (parent, key) = pointer.rsplit_once('/')?;
+        let led = self.led(parent, key).into_iter().find_map(|at| find(&at));
+        led.or_else(|| self.nearest(parent, find))
+    }
+
+    /// Where a member of a collection also may be written: where an alias leads, or what is merged in.
+    fn led(&self, parent: &str, key: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        // The aliases around it, innermost first; an alias that leads to another is followed so far and no further.
+        let mut around = Some(parent);
+        while let Some(at) = around {
+            let below = parent.get(at.len()..).unwrap_or_default();
+            let target = self.aliases.get(at).map(|target| format!("{target}{below}/{key}"));
+            let merged = self.aliases.get(&format!("{at}/<<")).map(|target| format!("{target}{below}/{key}"));
+            found.extend(target.into_iter().chain(merged));
+            around = at.rsplit_once('/').map(|(parent, _)| parent);
+        }
+        found
+    }
+}
+
+/// The place stands in front of the message already.
+fn without_place(message: &str) -> String {
+    let Some((before, after)) = message.split_once(" at ") else { return message.to_owned() };
+    let rest = after.trim_start_matches(|c: char| c.is_ascii_digit() || c.is_whitespace());
+    let words = ["line", "column", "byte"];
+    let mut rest = rest;
+    while let Some(after) = words.iter().find_map(|word| rest.strip_prefix(word)) {
+        rest = after.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
+    }
+    match rest.strip_prefix(", ") {
+        Some(more) => format!("{before}, {more}"),
+        None => before.to_owned(),
+    }
+}
+
+/// What to do about the mistakes that are made most.
+fn help_for(error: &str, text: &str) -> Option<String> {
+    let says = |words: &str| error.contains(words);
+    let tab = text.lines().any(|line| line.trim_start_matches(' ').starts_with('\t'));
+    let help = if says("tab character") || says("cannot start any token") && tab {
+        "YAML wants blanks for indentation, not tabs"
+    } else if says("cannot start any token") {
+        "put text in quotes that begins with a sign such as `@`, `%` or a backtick"
+    } else if says("mapping values are not allowed") {
+        "put text that holds `: ` in quotes"
+    } else if says("did not find expected ',' or") {
+        "close the bracket that was opened, or put text that holds `: ` or `, ` in quotes"
+    } else if says("unexpected end of stream") {
+        "close the quote that was opened"
+    } else if says("unknown anchor") {
+        "define it above as `&name`, or put text that begins with `*` in quotes"
+    } else if says("expected '-' indicator") || says("expected key") {
+        "indent everything in one list or mapping alike"
+    } else {
+        return None;
+    };
+    Some(help.to_owned())
 }
 
 /// A value as YAML in block style; none where YAML has no form for it.

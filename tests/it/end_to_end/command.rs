@@ -9,7 +9,7 @@ use tempfile::{NamedTempFile, TempDir};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 
 const MISSPELT: &str =
-    "version: 1\npack: house\nrules:\n  - id: shout\n    whne: { type: track }\n    drop: {}\n";
+    "version: 1\npack: house\nrules:\n  - id: shout\n    whne: { type: track }\n    filtr: {}\n";
 
 fn broken_rules() -> TempDir {
     let directory = tempfile::tempdir().unwrap();
@@ -49,6 +49,71 @@ async fn broken_rules_are_shown_with_place_and_caret_and_end_with_1() {
     assert!(ended.stdout.contains("`when`"), "{}", ended.stdout);
     assert!(!ended.stdout.contains('\u{1b}'), "colours where there is no terminal");
     assert_eq!(ended.stderr, "problems found: 3\n");
+}
+
+fn rules_with(pack: &str) -> TempDir {
+    let directory = broken_rules();
+    std::fs::write(
+        directory.path().join("packs/house.yaml"),
+        format!("version: 1\npack: house\nrules:\n{pack}"),
+    )
+    .unwrap();
+    directory
+}
+
+const SHADOWED: &str =
+    "  - id: a\n    filter: { code: x, message: y }\n  - id: b\n    filter: { code: x, message: y }\n";
+
+#[tokio::test]
+async fn warnings_end_with_0_unless_they_are_denied() {
+    let odd = rules_with(SHADOWED);
+    let check = ["check", "--rules", text(odd.path())];
+    let ended = Process::run(&check, &[]).await;
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), "warnings found: 1\n"), "{}", ended.stdout);
+    assert!(
+        ended.stdout.starts_with("warning[R601]: ") && ended.stdout.contains("\nfine: "),
+        "{}",
+        ended.stdout
+    );
+    let by_flag = Process::run(&[&check[..], &["--deny-warnings"]].concat(), &[]).await;
+    let by_variable = Process::run(&check, &[("TAPLINE_DENY_WARNINGS", "true")]).await;
+    for denied in [by_flag, by_variable] {
+        assert_eq!(
+            (denied.code, denied.stderr.as_str()),
+            (Some(1), "warnings found: 1\n"),
+            "{}",
+            denied.stdout
+        );
+        assert_eq!(denied.stdout, ended.stdout);
+    }
+}
+
+#[tokio::test]
+async fn programs_get_problems_as_they_ask_for_them() {
+    let (broken, odd, good) = (broken_rules(), rules_with(SHADOWED), rules());
+    for (directory, code, errors, warnings) in
+        [(broken.path(), 1, 3, 0), (odd.path(), 0, 0, 1), (good.as_path(), 0, 0, 0)]
+    {
+        let check = ["check", "--rules", text(directory), "--format"];
+        let json = Process::run(&[&check[..], &["json"]].concat(), &[]).await;
+        let report: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+        assert_eq!(
+            (json.code, &report["errors"], &report["warnings"]),
+            (Some(code), &errors.into(), &warnings.into())
+        );
+        let github = Process::run(&check[..3], &[("TAPLINE_FORMAT", "github")]).await;
+        assert_eq!(
+            (github.code, github.stdout.lines().count()),
+            (Some(code), errors + warnings),
+            "{}",
+            github.stdout
+        );
+        let start = if errors > 0 { "::error file=" } else { "::warning file=" };
+        assert!(github.stdout.lines().all(|line| line.starts_with(start)), "{}", github.stdout);
+        let sarif = Process::run(&[&check[..], &["sarif"]].concat(), &[]).await;
+        let sarif: serde_json::Value = serde_json::from_str(&sarif.stdout).unwrap();
+        assert_eq!(sarif["runs"][0]["results"].as_array().map(Vec::len), Some(errors + warnings));
+    }
 }
 
 #[tokio::test]

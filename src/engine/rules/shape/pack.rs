@@ -4,6 +4,7 @@ use super::Shape::{self, *};
 use super::rule::{LOCAL_RULE, RULE};
 use super::value::EXPRESSION;
 use super::{Key, Mapping, words};
+use crate::engine::rules::allow;
 use crate::engine::rules::option::OptionKind;
 
 /// A pack.
@@ -15,6 +16,7 @@ pub static PACK: Mapping = Mapping {
         VERSION,
         Key::must("pack", Text, "The pack's name, that of its file."),
         Key::may("title", Text, "What people call it."),
+        ALLOW,
         Key::may(
             "options",
             Members(&Mapping(|| &OPTION)),
@@ -49,6 +51,7 @@ pub static ENTRY: Mapping = Mapping {
             Members(&Json),
             "Values of the pack's options. Settings and `--option` win over them.",
         ),
+        ALLOW,
         Key::may("disable", OneOrMany(&Text), "Ids of the pack's rules that are switched off."),
         Key::may("values", VALUES, "More values, which may use the pack's."),
         Key::may(
@@ -68,6 +71,9 @@ pub static ENTRY: Mapping = Mapping {
 
 /// The version of the language that a file is written in.
 pub(super) const VERSION: Key = Key::must("version", Exactly(1), "The version of the language.");
+/// The lints that can be silenced.
+pub(super) const ALLOWED: Shape = List(&Choice(allow::codes));
+const ALLOW: Key = Key::may("allow", ALLOWED, "Lints that are silenced in this file.");
 const VALUES: Shape = Members(&EXPRESSION);
 
 /// An option of a pack.

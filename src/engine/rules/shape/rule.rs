@@ -2,6 +2,7 @@
 
 use super::Shape::*;
 use super::condition::{CONDITION, LINES};
+use super::pack::ALLOWED;
 use super::record::RECORD;
 use super::value::SCRIPT_KEY;
 use super::{Key, Mapping, Together, words};
@@ -12,7 +13,7 @@ pub static RULE: Mapping = Mapping {
     name: "rule",
     what: RULE_IS,
     doc: "A rule: when it applies, and one thing to do. The first that applies decides.",
-    keys: &[ID, WHEN, REQUIRE, EMIT, SCRIPT, FILTER, FAIL],
+    keys: &[ID, ALLOW, WHEN, REQUIRE, EMIT, SCRIPT, FILTER, FAIL],
     others: None,
     together: &[ONE_ACTION, SCRIPT_WITH_EMIT, REQUIRE_WITH_EMIT],
 };
@@ -24,6 +25,7 @@ pub static LOCAL_RULE: Mapping = Mapping {
     doc: "A rule over the pack's: before all of them, or where `before`, `after` or `replaces` puts it.",
     keys: &[
         ID,
+        ALLOW,
         Key::may("before", Text, "The id of the rule that it comes before."),
         Key::may("after", Text, "The id of the rule that it comes after."),
         Key::may("replaces", Text, "The id of the rule in whose place it comes."),
@@ -46,6 +48,7 @@ pub static LOCAL_RULE: Mapping = Mapping {
 const RULE_IS: &str = "a rule with `id`, `when` and `emit`, `filter` or `fail`";
 const ONE_ACTION: Together = Together::ExactlyOne(&["emit", "filter", "fail"]);
 const ID: Key = Key::must("id", Text, "The rule's name, unique in the set.");
+const ALLOW: Key = Key::may("allow", ALLOWED, "Lints that are silenced in this rule.");
 const WHEN: Key =
     Key::may("when", Mapping(|| &CONDITION), "When it applies. Always, where it is not written.");
 const REQUIRE: Key = Key::may(

@@ -21,6 +21,7 @@ const invisible = {
   R112: 'the type of an option of the pack',
   R201: 'the grammar of paths and templates',
   R202: 'the name of a value of the pack',
+  R310: 'which pack is live: the same rules are fine in a preview',
   R401: 'two cases share a name: no schema compares values of different elements',
   R403: 'a file that can not be read',
   R501: 'what is wrong inside a script',

@@ -30,14 +30,34 @@ test('nothing is said of any file that tapline takes', async () => {
   }
 })
 
+// Files of which the editor says nothing, or says it of another line, and why.
+const elsewhere = {
+  'R101/merge-of-text.yaml': 'the editor lets text be merged',
+  'R101/quote-left-open.yaml': 'the editor names the end of the file, tapline the quote that was opened',
+  'R101/two-documents.yaml': 'to the editor a second document is none of the first',
+  'R104/alias-of-another-type.yaml': 'the editor names the anchor, tapline the alias',
+  'R104/block-text-as-a-condition.yaml': 'the editor names the key, tapline the text below it',
+  'R104/nothing-but-a-comment.yaml': 'the editor says nothing of an empty file',
+  'R104/number-as-a-key.yaml': 'keys are text in JSON',
+  'R104/option-default.yaml': 'the default against the type beside it',
+  'R105/event-without-name.yaml': 'the editor names the key, tapline the mapping below it',
+  'R106/name-of-the-pack.yaml': 'the name of the file',
+  'R301/require-without-records.yaml': 'the editor names the rule, tapline the key in it',
+  'R404/reason-of-what-is-mapped.yaml': 'a reason against the outcome beside it',
+}
+
 test('something is said of every file whose shape tapline refuses, where tapline says it', async () => {
+  const off = []
   const shape = ['R101', 'R102', 'R103', 'R104', 'R105', 'R106', 'R301', 'R402', 'R404']
-  for (const { name, subject, code, text, lines } of bad().filter(({ code, entry, name }) => !entry && shape.includes(code) && !name.endsWith('merge-of-text.yaml'))) {
+  for (const { name, subject, code, text, lines } of bad().filter(({ code, entry }) => !entry && shape.includes(code))) {
     const { diagnostics } = await open(subject, text)
     // The line that names the schema stands above the others, and lines are counted from 0.
     const said = diagnostics.map(({ range }) => range.start.line)
-    assert.ok(said.some((line) => lines.includes(line)), `${name} (${code}): lines ${said} instead of ${lines}`)
+    if (!said.some((line) => lines.includes(line))) off.push(`${name}: lines ${said} instead of ${lines}`)
   }
+  const isKnown = (what) => Object.keys(elsewhere).some((file) => what.split(':')[0].endsWith(file))
+  assert.deepEqual(off.filter((what) => !isKnown(what)), [])
+  assert.equal(off.length, Object.keys(elsewhere).length, `what is listed and agrees by now is to be taken out: ${off}`)
 })
 
 const rule = `version: 1

@@ -15,6 +15,7 @@ mod permission;
 mod preview;
 mod reason;
 mod revision;
+mod rules;
 mod session;
 mod settings;
 mod setup;
@@ -33,6 +34,7 @@ pub use reason::{explanations, remedy};
 pub use revision::{
     KeptFile, MOST_BYTES, MOST_REVISIONS, RevisionArchive, RuleRevision, kept_files, kept_revisions,
 };
+pub use rules::{RulesProblem, RulesStatus, Validation};
 pub use session::{IDLE_LIMIT, Session, SessionCookie, TOTAL_LIMIT};
 pub use settings::{
     Check, Difference, Environment, Field, FieldProblem, Input, Revision, SaveOutcome, SavedBy, SecretInput,

@@ -24,20 +24,29 @@ pub struct Candidate {
     pub files: RuleFiles,
 }
 
+/// A set of files with the pack and the options that override its own.
+pub(super) type Whole = (RuleFiles, Option<String>, BTreeMap<String, Value>);
+
 impl Candidate {
     fn is_empty(&self) -> bool {
         self.pack.is_none() && self.options.is_empty() && self.files.is_empty()
     }
 
     fn compile(self, rules: &LiveRules, settings: &Settings) -> Result<Arc<Plan>, Refusal> {
-        let mut files = rulebook::load_files(rules.directory()).map_err(Refusal::Unreadable)?;
+        let (files, pack, options) = self.over(rules, settings).map_err(Refusal::Unreadable)?;
+        Plan::compile(&files, pack.as_deref(), &options).map(Arc::new).map_err(Refusal::BadRules)
+    }
+
+    /// The files, the pack and the options there are when the candidate lies over what is in force.
+    pub(super) fn over(self, rules: &LiveRules, settings: &Settings) -> std::io::Result<Whole> {
+        let mut files = rulebook::load_files(rules.directory())?;
         files.extend(self.files);
         // Options of one pack mean nothing to another.
         let same_pack = self.pack.as_deref().is_none_or(|pack| pack == rules.plan().pack());
         let mut options = if same_pack { settings.options.clone() } else { BTreeMap::new() };
         options.extend(self.options);
         let pack = self.pack.or_else(|| settings.pack.clone());
-        Plan::compile(&files, pack.as_deref(), &options).map(Arc::new).map_err(Refusal::BadRules)
+        Ok((files, pack, options))
     }
 }
 

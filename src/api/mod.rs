@@ -12,6 +12,7 @@ mod member;
 mod preview;
 mod problem;
 mod route;
+mod rules;
 
 pub use problem::{MEDIA_TYPE, Problem, RequestError};
 pub use route::{ROWS, Row};

@@ -1,9 +1,9 @@
 //! Every call of the API, with the permission it needs. A row can not be written without one.
 
-use super::preview;
 use super::problem::Problem;
+use super::{preview, rules};
 use crate::admin::Admin;
-use crate::admin::Permission::{self, Preview};
+use crate::admin::Permission::{self, Preview, SeeEvents};
 use actix_web::HttpResponse;
 use actix_web::http::Method;
 use actix_web::web::{Bytes, Data};
@@ -24,9 +24,23 @@ pub struct Row {
 }
 
 /// The table. Rows of one path stand together.
-pub static ROWS: &[Row] = &[Row {
-    method: Method::POST,
-    path: "/v1/preview",
-    permission: Preview,
-    handler: |admin, body| Box::pin(preview::preview(admin, body)),
-}];
+pub static ROWS: &[Row] = &[
+    Row {
+        method: Method::POST,
+        path: "/v1/preview",
+        permission: Preview,
+        handler: |admin, body| Box::pin(preview::preview(admin, body)),
+    },
+    Row {
+        method: Method::GET,
+        path: "/v1/rules",
+        permission: SeeEvents,
+        handler: |admin, body| Box::pin(rules::show(admin, body)),
+    },
+    Row {
+        method: Method::POST,
+        path: "/v1/validate",
+        permission: Preview,
+        handler: |admin, body| Box::pin(rules::validate(admin, body)),
+    },
+];

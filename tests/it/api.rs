@@ -180,3 +180,77 @@ async fn a_device_pack_can_be_tried_and_its_trace_tells_of_the_arguments() {
     assert_eq!(said, expected.iter().map(|(target, from)| (target, from)).collect::<Vec<_>>());
     assert_eq!(app.app.rules.plan().pack(), "segment-cloud");
 }
+
+fn rules() -> Request {
+    Request::new("GET", "/api/v1/rules").header("Authorization", &format!("Bearer {TOKEN}"))
+}
+
+#[tokio::test]
+async fn the_rules_in_force_are_told_and_why_the_newest_are_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("tapline.yaml");
+    std::fs::write(&file, "version: 1\npack: segment-cloud\n").unwrap();
+    let app = TestApp::builder().variable("TAPLINE_API_TOKEN", TOKEN).rules(directory.path()).start().await;
+    let fine = app.send(&rules()).await;
+    assert_eq!(fine.status, 200, "{}", fine.text());
+    let fine = fine.json();
+    let revision = app.app.rules.plan().revision().to_owned();
+    assert_eq!((&fine["pack"], &fine["revision"]), (&"segment-cloud".into(), &revision.as_str().into()));
+    assert_eq!((&fine["newest_is_live"], &fine["problem"]), (&true.into(), &Value::Null));
+    assert_eq!(fine["options"]["require_both_ids"], true);
+    assert_eq!(fine["revisions"][0]["revision"], revision.as_str());
+    assert!(fine["hash"].as_str().is_some_and(|hash| hash.len() == 64 && hash.starts_with(&revision)));
+
+    std::fs::write(&file, "version: 1\npack: segment-clout\nrulse: []\n").unwrap();
+    app.app.rules.reload(&tapline::settings::Settings::default());
+    let broken = app.send(&rules()).await.json();
+    assert_eq!((&broken["newest_is_live"], &broken["revision"]), (&false.into(), &revision.as_str().into()));
+    let problems = broken["problem"]["problems"].as_array().unwrap().clone();
+    let found: Vec<_> = problems.iter().map(|p| (p["code"].as_str().unwrap(), p["line"].as_u64())).collect();
+    assert_eq!(found, [("R110", Some(2)), ("R103", Some(3))], "{broken}");
+    assert!(problems.iter().all(|problem| problem["file"] == "tapline.yaml"), "{broken}");
+    assert_eq!(
+        broken["revisions"].as_array().unwrap().iter().filter(|kept| kept["good"] == false).count(),
+        1
+    );
+    assert_eq!(app.send(&Request::new("GET", "/api/v1/rules")).await.status, 401);
+}
+
+#[tokio::test]
+async fn candidate_rules_are_judged_as_check_judges_them_and_not_put_in_force() {
+    let app = app().await;
+    let before = app.app.rules.plan().revision().to_owned();
+    let validate = |body: Value| {
+        Request::new("POST", "/api/v1/validate")
+            .header("Content-Type", "application/json")
+            .header("Authorization", &format!("Bearer {TOKEN}"))
+            .body(body.to_string())
+    };
+    let local = |rule: &str| serde_json::json!({"rules": {"tapline.yaml": format!("version: 1\npack: segment-cloud\nrules:\n  - id: mine\n    {rule}\n")}});
+    let fine = app
+        .send(&validate(local(
+            "when: { type: group, where: { groupId: g1 } }\n    filter: { code: mine, message: mine }",
+        )))
+        .await;
+    let fine = fine.json();
+    assert_eq!((&fine["valid"], &fine["problems"]), (&true.into(), &serde_json::json!([])), "{fine}");
+    assert!(fine["revision"].as_str().is_some_and(|revision| revision != before));
+    let odd = app
+        .send(&validate(local(
+            "when: { present: userId, missing: userId }\n    filter: { code: mine, message: mine }",
+        )))
+        .await;
+    let odd = odd.json();
+    assert_eq!((&odd["valid"], &odd["problems"][0]["severity"]), (&true.into(), &"warning".into()), "{odd}");
+    let wrong = app.send(&validate(local("wen: { type: group }\n    filter: { code: mine }"))).await.json();
+    assert_eq!((&wrong["valid"], &wrong["revision"]), (&false.into(), &Value::Null));
+    let codes: Vec<_> = wrong["problems"].as_array().unwrap().iter().map(|p| p["code"].clone()).collect();
+    assert!(codes.contains(&"R103".into()) && codes.contains(&"R105".into()), "{wrong}");
+    let device = app.send(&validate(serde_json::json!({"pack": "segment-device-web"}))).await.json();
+    assert_eq!(device["problems"][0]["code"], "R310", "{device}");
+    assert_eq!(
+        pointers(&app.send(&validate(serde_json::json!({"rules": 3, "trace": true}))).await),
+        ["/rules", "/trace"]
+    );
+    assert_eq!(app.app.rules.plan().revision(), before);
+}

@@ -1,0 +1,115 @@
+//! `GET /v1/rules`: what is in force. `POST /v1/validate`: what candidate rules are worth, as `tapline check` says it.
+
+use super::member::Members;
+use super::{Problem, answer};
+use crate::admin::{Admin, Candidate, RuleRevision, RulesStatus, Validation};
+use crate::clock::Millis;
+use crate::engine::RuleFiles;
+use crate::engine::report;
+use actix_web::HttpResponse;
+use actix_web::web::{Bytes, Data};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// The members of a request to validate.
+const KNOWN: [&str; 3] = ["pack", "options", "rules"];
+/// The revisions that are listed; all that are kept are the console's.
+const LISTED: usize = 50;
+
+#[derive(Serialize)]
+struct RulesDoc {
+    pack: String,
+    revision: String,
+    /// SHA-256 of all that went into it.
+    hash: String,
+    options: Map<String, Value>,
+    packs: Vec<String>,
+    newest_is_live: bool,
+    /// Why the newest set is not in force.
+    problem: Option<ProblemDoc>,
+    /// The sets that were read, the one seen last first.
+    revisions: Vec<RevisionDoc>,
+}
+
+#[derive(Serialize)]
+struct ProblemDoc {
+    message: String,
+    problems: Vec<report::Problem>,
+}
+
+#[derive(Serialize)]
+struct RevisionDoc {
+    revision: String,
+    hash: String,
+    pack: Option<String>,
+    good: bool,
+    first_seen: String,
+    last_seen: String,
+}
+
+#[derive(Serialize)]
+struct ValidationDoc {
+    valid: bool,
+    /// The revision it would be; none where it could not be in force.
+    revision: Option<String>,
+    problems: Vec<report::Problem>,
+}
+
+/// Handles `GET /v1/rules`.
+pub(super) async fn show(admin: Data<Admin>, _: Bytes) -> Result<HttpResponse, Problem> {
+    let RulesStatus { plan, problem } = admin.rules_status();
+    let revisions = admin.rule_revisions().await?;
+    let options = plan.options().iter().map(|option| (option.name.clone(), option.value.clone()));
+    answer::json(&RulesDoc {
+        pack: plan.pack().to_owned(),
+        revision: plan.revision().to_owned(),
+        hash: plan.hash().to_string(),
+        options: options.collect(),
+        packs: plan.packs().to_vec(),
+        newest_is_live: problem.is_none(),
+        problem: problem.map(|problem| ProblemDoc { message: problem.message, problems: problem.problems }),
+        revisions: revisions.iter().take(LISTED).map(revision).collect(),
+    })
+}
+
+/// Handles `POST /v1/validate`. A candidate that is no good is a good answer: the request asked for just that.
+pub(super) async fn validate(admin: Data<Admin>, body: Bytes) -> Result<HttpResponse, Problem> {
+    let mut members = Members::parse(&body)?;
+    let candidate = Candidate {
+        pack: members.read("pack", "a pack's name as text"),
+        options: members.read("options", "an object of option names and values").unwrap_or_default(),
+        files: members
+            .read::<RuleFiles>("rules", "an object of file names and their text")
+            .unwrap_or_default(),
+    };
+    members.finish(&KNOWN)?;
+    match admin.validate(candidate).await {
+        Validation::Fit { revision, problems } => {
+            answer::json(&ValidationDoc { valid: true, revision: Some(revision), problems })
+        }
+        Validation::Unfit(problems) => {
+            answer::json(&ValidationDoc { valid: false, revision: None, problems })
+        }
+        Validation::Unreadable(error) => {
+            tracing::error!(error, "the rules could not be read to validate others over them");
+            Err(Problem::Failed)
+        }
+    }
+}
+
+fn revision(kept: &RuleRevision) -> RevisionDoc {
+    RevisionDoc {
+        revision: kept.hash.short(),
+        hash: kept.hash.to_string(),
+        pack: kept.pack.clone(),
+        good: kept.good,
+        first_seen: moment(kept.first_seen),
+        last_seen: moment(kept.last_seen),
+    }
+}
+
+/// RFC 3339, in UTC.
+fn moment(at: Millis) -> String {
+    Timestamp::from_millisecond(at.0).unwrap_or(Timestamp::UNIX_EPOCH).to_string()
+}

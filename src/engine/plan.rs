@@ -169,12 +169,9 @@ fn compile(
     let entry_source = files.get(ENTRY).and_then(|text| Source::parse(ENTRY, text, problems));
     let entry = entry_source.as_ref().map(|source| parse_entry(source, problems)).unwrap_or_default();
     let live = pack.map(str::to_owned).or(entry.pack.clone()).unwrap_or_else(|| "segment-cloud".to_owned());
-    // Options and local rules of the entry file are about the pack it names.
-    let same = entry.pack.as_ref().is_none_or(|named| *named == live);
-    let mut given = if same { entry.options } else { BTreeMap::new() };
-    given.extend(options.iter().map(|(name, value)| (name.clone(), (value.clone(), None))));
-    let (none, nothing) = (BTreeMap::new(), Layer::default());
-    let layer = if same { &entry.layer } else { &nothing };
+    // Options and local rules of the entry file are about the pack it names, and read with it also where another is live.
+    let named = entry.pack.clone().unwrap_or_else(|| live.clone());
+    let nothing = Layer::default();
     let (mut packs, mut preview_only) = (Vec::new(), Vec::new());
     let mut chosen = None;
     for (file, text) in files {
@@ -182,17 +179,22 @@ fn compile(
         let is_live = name == live;
         packs.push(name.clone());
         let Some(source) = Source::parse(file, text, problems) else { continue };
-        // The options given and the local rules are the live pack's; the others are read as they are.
-        let pack = match is_live {
-            true => Pack::parse(&source, &given, layer, files, problems),
-            false => Pack::parse(&source, &none, &nothing, files, problems),
-        };
+        let is_named = name == named;
+        let mut given = if is_named { entry.options.clone() } else { BTreeMap::new() };
+        if is_live {
+            given.extend(options.iter().map(|(name, value)| (name.clone(), (value.clone(), None))));
+        }
+        let layer = if is_named { &entry.layer } else { &nothing };
+        let pack = Pack::parse(&source, &given, layer, files, problems);
         if pack.as_ref().is_some_and(|pack| pack.first_call().is_some()) {
             preview_only.push(name);
         }
         if is_live {
             chosen = pack;
         }
+    }
+    if !packs.contains(&named) {
+        check_alone(&entry.layer, &named, files, problems);
     }
     if !packs.contains(&live) {
         let help = did_you_mean(&live, packs.iter().map(String::as_str))
@@ -214,6 +216,21 @@ fn compile(
     let hash = hash(files, &live, &pack.options);
     let notices = Diagnostics::default();
     Some(Plan { pack, packs, hash, revision: hash.short(), preview_only, record_names, notices })
+}
+
+/// Complains of local rules whose pack is not to be had, as far as that can be done without it.
+fn check_alone(layer: &Layer<'_>, name: &str, files: &RuleFiles, problems: &mut Diagnostics) {
+    let text = format!("version: 1\npack: {}\nrules: []\n", Value::from(name));
+    let mut found = Diagnostics::default();
+    if let Some(source) = Source::parse("", &text, &mut found) {
+        Pack::parse(&source, &BTreeMap::new(), layer, files, &mut found);
+    }
+    let needs_pack = [Code::R108, Code::R111, Code::R112, Code::R202];
+    found.retain(|problem| {
+        let is_here = problem.place.as_ref().is_some_and(|place| &*place.file != "");
+        is_here && !needs_pack.contains(&problem.code)
+    });
+    problems.append(found);
 }
 
 /// The name of the pack in a file, that of the file; none for a file that holds no pack.

@@ -2,7 +2,7 @@
 //! so, and the `.txt` beside each is what is said of it.
 //!
 //! A file is the pack `rules`, or, where it holds `cases:`, cases next to rules. Comments at its head stand for what is
-//! around it: `# pack: NAME` and `# option: KEY=VALUE` for flags, `# entry: LINE` for a line of the entry file, each
+//! around it: `# pack: NAME` and `# option: KEY=VALUE` for flags, `# entry: LINE` for a line of the entry file, `# named: NAME` for the pack it names, each
 //! `# event: {…}` for a case. Of files whose name begins with `silent` nothing may be said: lints have some each.
 //! `UPDATE_GOLDEN=1` rewrites what is said, for reading the difference before it is committed.
 
@@ -51,9 +51,10 @@ fn judge(text: &str) -> Diagnostics {
     let options: BTreeMap<_, _> = options.map(|(key, value)| (key.to_owned(), value.into())).collect();
     let mut files: RuleFiles = [("packs/rules.yaml".to_owned(), text.to_owned())].into();
     let entry = flags("# entry:");
+    let named = flags("# named:").first().copied().unwrap_or("rules");
     if !entry.is_empty() {
         let lines = entry.join("\n");
-        files.insert("tapline.yaml".to_owned(), format!("version: 1\npack: rules\n{lines}\n"));
+        files.insert("tapline.yaml".to_owned(), format!("version: 1\npack: {named}\n{lines}\n"));
     }
     let events = flags("# event:");
     let case = |(at, event): (usize, &&str)| {
@@ -64,7 +65,7 @@ fn judge(text: &str) -> Diagnostics {
         proof::parse("tests/cases.yaml", &format!("version: 1\ncases:\n{cases}"), &read, &mut problems)
     });
     assert!(problems.is_empty(), "{problems}");
-    let pack = flags("# pack:").first().copied().or(Some("rules"));
+    let pack = flags("# pack:").first().copied().or(Some(named));
     let set = RuleSet { files: &files, pack, options: &options, live: true, cases: cases.as_deref() };
     lint(&set).unwrap_or_else(|problems| problems)
 }

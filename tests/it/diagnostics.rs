@@ -2,8 +2,9 @@
 //! so, and the `.txt` beside each is what is said of it.
 //!
 //! A file is the pack `rules`, or, where it holds `cases:`, cases next to rules. Comments at its head stand for what is
-//! around it: `# pack: NAME` and `# option: KEY=VALUE` for flags, `# entry: LINE` for a line of the entry file, `# named: NAME` for the pack it names, each
-//! `# event: {…}` for a case. Of files whose name begins with `silent` nothing may be said: lints have some each.
+//! around it: `# pack: NAME` and `# option: KEY=VALUE` for flags, `# entry: LINE` for a line of the entry file,
+//! `# named: NAME` for the pack it names, each `# event: {…}` for a case. Of files whose name begins with `silent` nothing
+//! may be said: lints have some each.
 //! `UPDATE_GOLDEN=1` rewrites what is said, for reading the difference before it is committed.
 
 use std::collections::BTreeMap;

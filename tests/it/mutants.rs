@@ -4,6 +4,7 @@
 //! a switch or a word of the language is put in place of another. A mutant is caught when it does not compile or when a
 //! case of `rules/tests/<pack>.yaml` fails. Titles, labels and comments say nothing to the engine, so they stay.
 
+use crate::support::figure;
 use serde_yaml::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -239,6 +240,10 @@ fn is_caught_by_its_cases(pack: &str) {
         .map(|mutant| mutant.change.as_str())
         .collect();
     let caught = mutants.len() - survivors.len();
+    figure::note(
+        &format!("mutants of the pack {pack} that its cases catch, in percent"),
+        caught * 100 / mutants.len(),
+    );
     println!("{pack}: {caught} of {} mutants are caught", mutants.len());
     survivors.iter().for_each(|change| println!("  survived: {change}"));
     assert!(mutants.len() > 150, "only {} mutants were made", mutants.len());

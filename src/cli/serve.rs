@@ -19,7 +19,7 @@ const LAST_WAIT: Duration = Duration::from_secs(1);
 #[command(
     after_help = "Variables that set what the console's Settings page sets, and win over it: TAPLINE_ACCOUNT_ID, \
                         TAPLINE_TOKEN, TAPLINE_PASSCODE, TAPLINE_REGION, TAPLINE_CLEVERTAP_URL, TAPLINE_WRITE_KEY, \
-                        TAPLINE_ADMIN_PASSWORD, TAPLINE_API_TOKEN"
+                        TAPLINE_WEBHOOK_SECRET, TAPLINE_ADMIN_PASSWORD, TAPLINE_API_TOKEN"
 )]
 pub(super) struct Args {
     /// Address and port to listen on; beyond this machine only once there is an account
@@ -87,8 +87,14 @@ fn greeting(application: &Application, args: &Args) -> String {
         format!("  rules  {}", rules_line(&application.app().rules, &args.rules.rules)),
     ];
     let settings = application.app().settings.load();
-    if settings.0.write_key.is_none() {
-        lines.push("  no write key is set, so every call is refused until there is one".to_owned());
+    match (&settings.0.write_key, &settings.0.webhook_secret) {
+        (Some(_), _) => {}
+        (None, Some(_)) => {
+            lines.push("  no write key is set, so only what Segment's webhook signs is taken".to_owned());
+        }
+        (None, None) => {
+            lines.push("  no write key is set, so every call is refused until there is one".to_owned());
+        }
     }
     if let FirstStart::Open { token, file } = application.first_start() {
         lines.push(String::new());

@@ -44,8 +44,8 @@ pub(crate) fn refused(complaint: &Complaint, unread: Option<Payload>) -> HttpRes
         Code::NoWriteKeySet | Code::MissingWriteKey | Code::WrongWriteKey => {
             answer.insert_header((header::WWW_AUTHENTICATE, "WriteKey"));
         }
-        Code::MethodNotAllowed => {
-            answer.insert_header((header::ALLOW, METHODS));
+        Code::MissingSignature | Code::WrongSignature => {
+            answer.insert_header((header::WWW_AUTHENTICATE, "WebhookSignature"));
         }
         Code::UnsupportedEncoding => {
             answer.insert_header((header::ACCEPT_ENCODING, "gzip"));

@@ -57,6 +57,10 @@ codes! {
     MissingWriteKey = 401 "missing_write_key",
     /// The request shows another write key.
     WrongWriteKey = 401 "wrong_write_key",
+    /// A webhook secret is set, and the request is not signed.
+    MissingSignature = 401 "missing_signature",
+    /// The signature is not that of the body with the webhook secret.
+    WrongSignature = 401 "wrong_signature",
     /// There is no such path.
     NotFound = 404 "not_found",
     /// The path takes POST only.

@@ -78,13 +78,26 @@ fn texts(code: Code) -> [&'static str; 3] {
         ],
         Code::MissingWriteKey => [
             "The request shows no write key.",
-            "a call without the header Authorization",
+            "a call without the header Authorization; an array to `/v1/webhooks/segment` with a signature only, which \
+             covers its first call and no other",
             "Send the write key as the user of Basic authentication, or as `writeKey` in the body.",
         ],
         Code::WrongWriteKey => [
             "The request shows another write key than the one in Settings.",
             "a key of another environment",
             "Copy the write key from Settings into the sender.",
+        ],
+        Code::MissingSignature => [
+            "A webhook secret is set, so calls to `/v1/webhooks/segment` must be signed, and this one is not.",
+            "POST /v1/webhooks/segment without the header X-Signature",
+            "Enter the webhook secret as the shared secret of the Webhooks destination in Segment, or remove it from \
+             Settings to go by the write key alone.",
+        ],
+        Code::WrongSignature => [
+            "`X-Signature` is not the HMAC-SHA1, in hex, of the body as it came (of an array: of its first call) and \
+             the webhook secret.",
+            "another shared secret in Segment, or a proxy that writes JSON anew",
+            "Compare the two secrets; then look for whatever changes the body on its way.",
         ],
         Code::NotFound => {
             ["There is no such path.", "POST /v1/trck", "Send to `/v1/batch` or to one of Segment's calls."]

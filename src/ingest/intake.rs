@@ -1,10 +1,10 @@
 //! From a body to the events to store: the whole of ingest that needs no network, no disk and no clock.
 
 use super::Endpoint;
+use super::admission::Admission;
 use super::code::{Code, Complaint};
 use super::envelope::{self, BatchIndex};
 use super::incoming::{Incoming, MessageId};
-use super::key::{self, Proof};
 use super::limit::Limits;
 use super::shared::Shared;
 use super::stamp::{self, Receipt, Stamp};
@@ -18,16 +18,14 @@ use xxhash_rust::xxh3::Xxh3;
 const STAMP_BYTES: usize = 1024;
 
 /// What is known about a request beside its body.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Request<'a> {
     /// The path.
     pub(crate) endpoint: Endpoint,
     /// When it came.
     pub(crate) receipt: &'a Receipt,
-    /// The key to be shown.
-    pub(crate) write_key: &'a Secret,
-    /// Whether it has been.
-    pub(crate) proof: Proof,
+    /// What its head shows of the right to send.
+    pub(crate) admission: &'a Admission,
     /// The bounds.
     pub(crate) limits: &'a Limits,
 }
@@ -39,10 +37,15 @@ pub(crate) fn read(body: &[u8], request: &Request<'_>) -> Result<Vec<NewEvent>, 
         Endpoint::Single(kind) => read_call(text, Some(kind), request).map(|event| vec![event]),
         Endpoint::Batch => read_batch(text, "/batch", request),
         Endpoint::Webhook if text.trim_start().starts_with('[') => {
+            request.admission.check_signed_array(text)?;
             envelope::check_array(text)?;
             read_batch(&format!("{{\"batch\":{text}}}"), "", request)
         }
-        Endpoint::Webhook => read_call(text, None, request).map(|event| vec![event]),
+        Endpoint::Webhook => {
+            // All of the body as it came, a byte-order mark included.
+            request.admission.check_signed_call(body)?;
+            read_call(text, None, request).map(|event| vec![event])
+        }
     }
 }
 
@@ -105,10 +108,7 @@ fn read_batch(text: &str, list: &str, request: &Request<'_>) -> Result<Vec<NewEv
 }
 
 fn check_key(body: &Incoming<'_>, request: &Request<'_>) -> Result<(), Complaint> {
-    match request.proof {
-        Proof::Given => Ok(()),
-        Proof::InBody => key::check_body(body.text("writeKey").as_deref(), request.write_key),
-    }
+    request.admission.check_key(body.text("writeKey").as_deref())
 }
 
 fn too_large(limits: &Limits) -> Complaint {
@@ -130,7 +130,7 @@ fn complete(
     let stamp = Stamp { receipt: request.receipt, kind, message_id: is_new.then_some(id.as_ref()), shared };
     let body = stamp::render(call, &stamp);
     NewEvent {
-        dedup: dedup_key(request.write_key, &id),
+        dedup: dedup_key(request.admission.source(), &id),
         received_at: request.receipt.at,
         refusal: None,
         body,
@@ -143,7 +143,7 @@ fn keep_remains(call: &Incoming<'_>, complaint: Complaint, place: &str, request:
     // An id over its own bound would be one more thing too large to keep, but still tells repetitions apart.
     let shown = if id.len() <= request.limits.event_bytes { id.as_ref() } else { "" };
     NewEvent {
-        dedup: dedup_key(request.write_key, &id),
+        dedup: dedup_key(request.admission.source(), &id),
         received_at: request.receipt.at,
         refusal: Some(complaint.into_refusal(place)),
         body: stamp::render_remains(call, shown, request.receipt),
@@ -175,9 +175,9 @@ fn new_message_id() -> String {
 }
 
 /// The same after a restart and on every machine, because the window of known ids is rebuilt from the journal.
-fn dedup_key(write_key: &Secret, message_id: &str) -> DedupKey {
+fn dedup_key(source: &Secret, message_id: &str) -> DedupKey {
     let mut hash = Xxh3::new();
-    hash.update(write_key.expose().as_bytes());
+    hash.update(source.expose().as_bytes());
     // No UTF-8 text holds this byte, so no key and id can be mistaken for another pair.
     hash.update(&[0xFF]);
     hash.update(message_id.as_bytes());
@@ -187,14 +187,16 @@ fn dedup_key(write_key: &Secret, message_id: &str) -> DedupKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::Settings;
+    use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
     fn read_with(body: &str, endpoint: Endpoint, limits: &Limits) -> Result<Vec<NewEvent>, Complaint> {
-        let write_key = Secret::parse("key_1").unwrap();
+        let settings = Settings { write_key: Secret::parse("key_1"), ..Settings::default() };
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, HeaderValue::from_static("Basic a2V5XzE6"));
+        let admission = Admission::read(endpoint, &headers, &settings).unwrap();
         let receipt = Receipt::at(crate::clock::Millis(1_767_225_610_000));
-        read(
-            body.as_bytes(),
-            &Request { endpoint, receipt: &receipt, write_key: &write_key, proof: Proof::Given, limits },
-        )
+        read(body.as_bytes(), &Request { endpoint, receipt: &receipt, admission: &admission, limits })
     }
 
     fn batch(body: &str, limits: &Limits) -> Vec<NewEvent> {

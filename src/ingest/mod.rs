@@ -8,10 +8,10 @@
 //!
 //! Source of the API: <https://segment.com/docs/connections/sources/catalog/libraries/server/http-api/>, read 2026-11.
 
+mod admission;
 mod answer;
 mod body;
 mod budget;
-
 mod code;
 mod envelope;
 mod explanation;
@@ -23,6 +23,7 @@ mod limit;
 mod metric;
 mod receive;
 mod shared;
+mod signature;
 mod stamp;
 
 pub use explanation::explanations;
@@ -74,6 +75,18 @@ pub(crate) enum Endpoint {
     Webhook,
 }
 
+impl Endpoint {
+    /// The methods it takes, as the `Allow` header lists them.
+    fn methods(self) -> &'static str {
+        match self {
+            Self::Single(_) | Self::Batch => answer::METHODS,
+            // Webhooks (Actions) lets its user choose among these.
+            // Source: <https://segment.com/docs/connections/destinations/catalog/actions-webhook/>, read 2026-11.
+            Self::Webhook => "POST, PUT, PATCH, OPTIONS",
+        }
+    }
+}
+
 /// Segment's paths and the short ones its SDKs use, below `/v1/`.
 const ENDPOINTS: [(&str, Endpoint); 16] = [
     ("identify", Endpoint::Single(CallKind::Identify)),
@@ -100,11 +113,15 @@ pub fn configure(ingest: Arc<Ingest>) -> impl FnOnce(&mut ServiceConfig) {
         for (name, endpoint) in ENDPOINTS {
             let receive =
                 move |ingest, request, payload| receive::receive(endpoint, ingest, request, payload);
-            let resource = web::resource(format!("/v1/{name}"))
+            let refuse = move |ingest, payload| receive::refuse_method(endpoint, ingest, payload);
+            let mut resource = web::resource(format!("/v1/{name}"))
                 .app_data(web::Data::from(Arc::clone(&ingest)))
                 .route(web::post().to(receive))
                 .route(web::method(Method::OPTIONS).to(answer::preflight))
-                .default_service(web::to(receive::refuse_method));
+                .default_service(web::to(refuse));
+            if endpoint == Endpoint::Webhook {
+                resource = resource.route(web::put().to(receive)).route(web::patch().to(receive));
+            }
             config.service(resource);
         }
         let elsewhere = web::resource("/v1/{path:.*}").app_data(web::Data::from(ingest));

@@ -1,14 +1,13 @@
 //! One request from its head to its answer.
 
+use super::admission::Admission;
 use super::code::{Code, Complaint};
 use super::intake::{self, Request};
-use super::key::{self, Proof};
 use super::metric::Tally;
 use super::stamp::Receipt;
 use super::{Endpoint, Ingest, answer, body, gzip};
 use crate::journal::{AppendError, Appended, NewEvent};
-use crate::settings::Secret;
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use actix_web::http::header::{ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use std::time::{Duration, Instant};
@@ -38,10 +37,17 @@ pub(crate) async fn receive(
     }
 }
 
-/// Answers every method but POST and OPTIONS.
-pub(crate) async fn refuse_method(ingest: Data<Ingest>, payload: Payload) -> HttpResponse {
-    let message = format!("expected one of the methods {}", answer::METHODS);
-    ingest.refuse(&Complaint::new(Code::MethodNotAllowed, message), payload).await
+/// Answers every method that a path does not take.
+pub(crate) async fn refuse_method(
+    endpoint: Endpoint,
+    ingest: Data<Ingest>,
+    payload: Payload,
+) -> HttpResponse {
+    let methods = endpoint.methods();
+    let message = format!("expected one of the methods {methods}");
+    let mut answer = ingest.refuse(&Complaint::new(Code::MethodNotAllowed, message), payload).await;
+    answer.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+    answer
 }
 
 /// Answers every other path below `/v1/`.
@@ -55,8 +61,7 @@ struct Head {
     gzip: bool,
     cap: usize,
     too_large: Code,
-    write_key: Secret,
-    proof: Proof,
+    admission: Admission,
 }
 
 impl Ingest {
@@ -71,6 +76,7 @@ impl Ingest {
         let mut body = body::read(payload, head.cap, head.too_large, &self.limits, &mut share).await?;
         let start = Instant::now();
         if head.gzip {
+            // Whoever packed it, a proxy or Segment, packed what had been signed: signatures are of the text inside.
             let cap = match endpoint {
                 Endpoint::Single(_) => self.limits.event_bytes,
                 Endpoint::Batch | Endpoint::Webhook => self.limits.inflated_bytes,
@@ -80,8 +86,7 @@ impl Ingest {
         let request = Request {
             endpoint,
             receipt: &Receipt::at(self.clock.now()),
-            write_key: &head.write_key,
-            proof: head.proof,
+            admission: &head.admission,
             limits: &self.limits,
         };
         let events = intake::read(&body, &request)?;
@@ -96,9 +101,7 @@ impl Ingest {
 
     /// Everything that can be said before the body is read.
     fn read_head(&self, endpoint: Endpoint, request: &HttpRequest) -> Result<Head, Complaint> {
-        let settings = self.settings.load();
-        let write_key = key::expected(settings.0.write_key.as_ref())?.clone();
-        let proof = key::check_header(request.headers(), &write_key)?;
+        let admission = Admission::read(endpoint, request.headers(), &self.settings.load().0)?;
         let gzip =
             match request.headers().get(CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").trim()) {
                 None | Some("") => false,
@@ -120,7 +123,7 @@ impl Ingest {
         if announced.is_some_and(|length: usize| length > cap) {
             return Err(body::oversize(too_large, cap));
         }
-        Ok(Head { gzip, cap, too_large, write_key, proof })
+        Ok(Head { gzip, cap, too_large, admission })
     }
 
     async fn append(&self, events: Vec<NewEvent>) -> Result<Tally, Complaint> {

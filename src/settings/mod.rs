@@ -34,6 +34,8 @@ pub struct Settings {
     pub options: BTreeMap<String, serde_json::Value>,
     /// What Segment or an SDK shows to be let in. Ingest refuses everything while there is none.
     pub write_key: Option<Secret>,
+    /// What Segment signs its webhooks with. While it is set, `/v1/webhooks/segment` takes signed requests only.
+    pub webhook_secret: Option<Secret>,
 }
 
 impl Default for Settings {
@@ -47,6 +49,7 @@ impl Default for Settings {
             pack: None,
             options: BTreeMap::new(),
             write_key: None,
+            webhook_secret: None,
         }
     }
 }

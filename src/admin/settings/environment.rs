@@ -18,6 +18,7 @@ pub struct Environment {
     region: Option<Region>,
     clevertap_url: Option<BaseUrl>,
     write_key: Option<Secret>,
+    webhook_secret: Option<Secret>,
     pack: Option<String>,
     options: BTreeMap<String, Value>,
     admin_password: Option<Secret>,
@@ -53,6 +54,7 @@ impl Environment {
             region,
             clevertap_url,
             write_key: secret("TAPLINE_WRITE_KEY"),
+            webhook_secret: secret("TAPLINE_WEBHOOK_SECRET"),
             pack: text("TAPLINE_PACK"),
             options: BTreeMap::new(),
             // Trimmed, because a file mounted as a variable often ends with a line break.
@@ -89,6 +91,7 @@ impl Environment {
         over(&self.account_token, &mut settings.account_token);
         over(&self.passcode, &mut settings.passcode);
         over(&self.write_key, &mut settings.write_key);
+        over(&self.webhook_secret, &mut settings.webhook_secret);
         settings.account_id = self.account_id.clone().or(settings.account_id);
         settings.region = self.region.unwrap_or(settings.region);
         settings.clevertap_url = self.clevertap_url.clone().or(settings.clevertap_url);
@@ -107,6 +110,7 @@ impl Environment {
             Field::ClevertapUrl => self.clevertap_url.is_some(),
             Field::Pack => self.pack.is_some(),
             Field::WriteKey => self.write_key.is_some(),
+            Field::WebhookSecret => self.webhook_secret.is_some(),
         };
         set.then(|| field.variable())
     }

@@ -21,11 +21,13 @@ pub enum Field {
     Pack,
     /// What senders show.
     WriteKey,
+    /// What Segment signs its webhooks with.
+    WebhookSecret,
 }
 
 impl Field {
     /// Every field, in the order shown.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::AccountId,
         Self::AccountToken,
         Self::Passcode,
@@ -33,6 +35,7 @@ impl Field {
         Self::ClevertapUrl,
         Self::Pack,
         Self::WriteKey,
+        Self::WebhookSecret,
     ];
 
     /// The name in forms, in the API and in storage.
@@ -45,6 +48,7 @@ impl Field {
             Self::ClevertapUrl => "clevertap_url",
             Self::Pack => "pack",
             Self::WriteKey => "write_key",
+            Self::WebhookSecret => "webhook_secret",
         }
     }
 
@@ -58,6 +62,7 @@ impl Field {
             Self::ClevertapUrl => "Base URL",
             Self::Pack => "Pack",
             Self::WriteKey => "Write key",
+            Self::WebhookSecret => "Webhook secret",
         }
     }
 
@@ -71,12 +76,13 @@ impl Field {
             Self::ClevertapUrl => "TAPLINE_CLEVERTAP_URL",
             Self::Pack => "TAPLINE_PACK",
             Self::WriteKey => "TAPLINE_WRITE_KEY",
+            Self::WebhookSecret => "TAPLINE_WEBHOOK_SECRET",
         }
     }
 
     /// Whether it is write-only.
     pub fn is_secret(self) -> bool {
-        matches!(self, Self::AccountToken | Self::Passcode | Self::WriteKey)
+        matches!(self, Self::AccountToken | Self::Passcode | Self::WriteKey | Self::WebhookSecret)
     }
 
     /// The secret it holds, if it is a secret and set.
@@ -85,6 +91,7 @@ impl Field {
             Self::AccountToken => settings.account_token.as_ref(),
             Self::Passcode => settings.passcode.as_ref(),
             Self::WriteKey => settings.write_key.as_ref(),
+            Self::WebhookSecret => settings.webhook_secret.as_ref(),
             Self::AccountId | Self::Region | Self::ClevertapUrl | Self::Pack => None,
         }
     }
@@ -98,12 +105,14 @@ impl Field {
                 settings.clevertap_url.as_ref().map(|url| url.as_str().to_owned()).unwrap_or_default()
             }
             Self::Pack => settings.pack.clone().unwrap_or_default(),
-            Self::AccountToken | Self::Passcode | Self::WriteKey => match self.secret_in(settings) {
-                Some(secret) => {
-                    secret.ending().map_or_else(|| "set".to_owned(), |end| format!("ends …{end}"))
+            Self::AccountToken | Self::Passcode | Self::WriteKey | Self::WebhookSecret => {
+                match self.secret_in(settings) {
+                    Some(secret) => {
+                        secret.ending().map_or_else(|| "set".to_owned(), |end| format!("ends …{end}"))
+                    }
+                    None => String::new(),
                 }
-                None => String::new(),
-            },
+            }
         }
     }
 

@@ -114,7 +114,7 @@ fn set_text(settings: &mut Settings, field: Field, text: &str) -> Result<(), Str
             })?;
         }
         Field::Pack => settings.pack = given.map(str::to_owned),
-        Field::AccountToken | Field::Passcode | Field::WriteKey => {}
+        Field::AccountToken | Field::Passcode | Field::WriteKey | Field::WebhookSecret => {}
     }
     Ok(())
 }
@@ -124,13 +124,7 @@ fn set_secret(settings: &mut Settings, field: Field, input: &SecretInput) -> Res
         SecretInput::Keep => return Ok(()),
         SecretInput::Remove => None,
         SecretInput::Replace(secret) => {
-            let text = secret.expose();
-            // These travel in HTTP headers.
-            if text.len() > 256 || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-                return Err("It may have up to 256 letters, digits and signs, without spaces. \
-                     Was something else copied along with it?"
-                    .to_owned());
-            }
+            check_secret(field, secret.expose())?;
             Some(secret.clone())
         }
     };
@@ -138,7 +132,26 @@ fn set_secret(settings: &mut Settings, field: Field, input: &SecretInput) -> Res
         Field::AccountToken => settings.account_token = secret,
         Field::Passcode => settings.passcode = secret,
         Field::WriteKey => settings.write_key = secret,
+        Field::WebhookSecret => settings.webhook_secret = secret,
         Field::AccountId | Field::Region | Field::ClevertapUrl | Field::Pack => {}
+    }
+    Ok(())
+}
+
+fn check_secret(field: Field, text: &str) -> Result<(), String> {
+    if field == Field::WebhookSecret {
+        // It is the key of a hash and travels nowhere, so all that Segment takes is taken.
+        if text.len() > 256 || text.chars().any(char::is_control) {
+            return Err("It may have up to 256 bytes on one line. Was something else copied along with it?"
+                .to_owned());
+        }
+        return Ok(());
+    }
+    // The others travel in HTTP headers.
+    if text.len() > 256 || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err("It may have up to 256 letters, digits and signs, without spaces. \
+                     Was something else copied along with it?"
+            .to_owned());
     }
     Ok(())
 }

@@ -35,6 +35,12 @@ struct Case {
 #[serde(deny_unknown_fields)]
 struct RequestDoc {
     path: String,
+    /// POST when none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    method: Option<String>,
+    /// What is set as the webhook secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    webhook_secret: Option<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     headers: BTreeMap<String, String>,
     /// Another key by HTTP Basic; none when empty.
@@ -103,8 +109,9 @@ async fn requests_are_answered_and_stored_as_the_golden_files_say() {
 }
 
 async fn run(doc: &RequestDoc) -> Expectation {
-    let app = TestApp::start().await;
-    let mut request = Request::new("POST", &doc.path);
+    let webhook_secret = doc.webhook_secret.as_deref().unwrap_or_default();
+    let app = TestApp::builder().variable("TAPLINE_WEBHOOK_SECRET", webhook_secret).start().await;
+    let mut request = Request::new(doc.method.as_deref().unwrap_or("POST"), &doc.path);
     match doc.write_key.as_deref() {
         None if doc.headers.is_empty() => request = request.basic(WRITE_KEY),
         None | Some("") => {}

@@ -27,6 +27,7 @@ pub struct Application {
     pub(super) stopping: Stopping,
     pub(super) stopper: Stopper,
     pub(super) stop_grace: Duration,
+    pub(super) stop_drain: Duration,
     pub(super) closer: Closer,
     address: SocketAddr,
     first_start: FirstStart,
@@ -116,8 +117,15 @@ impl Application {
             options.limits,
             metrics,
         );
-        let server = server::serve(listener, &app, Arc::new(ingest), Arc::new(operations), options.workers)
-            .map_err(refused)?;
+        let server = server::serve(
+            listener,
+            &app,
+            Arc::new(ingest),
+            Arc::new(operations),
+            options.workers,
+            options.stop_drain,
+        )
+        .map_err(refused)?;
         let delivery = Parts {
             journal: Arc::clone(&app.journal),
             store: Arc::clone(&app.store),
@@ -136,6 +144,7 @@ impl Application {
             stopping,
             stopper: Stopper::new(),
             stop_grace: options.stop_grace,
+            stop_drain: options.stop_drain,
             closer,
             address,
             first_start,

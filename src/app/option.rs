@@ -10,6 +10,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Longer than any time limit of ingest, and with some to spare within the 30 s that orchestrators give by default.
+const DRAIN_TIME: Duration = Duration::from_secs(12);
+
 /// Everything that can be chosen before the start.
 pub struct Options {
     /// Where to listen; port 0 takes any.
@@ -32,6 +35,8 @@ pub struct Options {
     pub workers: Option<usize>,
     /// How long `/readyz` says no before connections are refused, so that a load balancer can notice.
     pub stop_grace: Duration,
+    /// How long requests and uploads under way may take once the process stops; whole seconds, at least one.
+    pub stop_drain: Duration,
 }
 
 impl Default for Options {
@@ -47,6 +52,7 @@ impl Default for Options {
             clock: Arc::new(SystemClock),
             workers: None,
             stop_grace: Duration::ZERO,
+            stop_drain: DRAIN_TIME,
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Serving, delivering, and ending both in order.
 
 use super::Application;
-use super::server::DRAIN_TIME;
 use super::stop::{Request, Signals};
 use crate::delivery::{self, DeliveryError};
 use crate::journal::Journal;
@@ -14,6 +13,9 @@ use tokio::task::JoinError;
 
 /// How often the journal is asked whether it still writes.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long the journal may take to close. What was answered is durable before, so a disk that hangs can be left alone.
+const CLOSE_TIME: Duration = Duration::from_secs(5);
 
 /// Why a running application ended in another way than it was told to.
 #[derive(Debug, thiserror::Error)]
@@ -31,8 +33,9 @@ pub enum RunError {
 
 impl Application {
     /// Serves and delivers until SIGTERM, SIGINT or [`Stopper::stop`](super::Stopper::stop); then says so in `/readyz`,
-    /// takes no more connections, finishes the requests and uploads under way, and returns, all within 25 s. A second
-    /// signal ends the wait. SIGHUP reads the rules anew.
+    /// takes no more connections, finishes the requests and uploads under way, and returns. That takes at most
+    /// [`Options::stop_grace`](super::Options::stop_grace), [`Options::stop_drain`](super::Options::stop_drain) and the
+    /// seconds in which the journal closes. A second signal ends every wait but the last. SIGHUP reads the rules anew.
     pub async fn run_until_stopped(mut self) -> Result<(), RunError> {
         let handle = self.server.handle();
         let mut server = tokio::spawn(self.server);
@@ -47,17 +50,17 @@ impl Application {
         };
         tracing::info!("stopping");
         self.stopping.begin();
-        if ended.is_ok() {
-            tokio::time::sleep(self.stop_grace).await;
-        }
+        let grace = if ended.is_ok() { self.stop_grace } else { Duration::ZERO };
+        let drain = self.stop_drain;
         let draining = async {
             handle.stop(true).await;
             // Already ended, and told how, where the server itself was the reason.
             if server.is_finished() { Ok(()) } else { flatten(server.await) }
         };
         let closing = async {
+            tokio::time::sleep(grace).await;
             let (drained, delivered) =
-                tokio::join!(tokio::time::timeout(DRAIN_TIME, draining), delivery.stop(DRAIN_TIME));
+                tokio::join!(tokio::time::timeout(drain, draining), delivery.stop(drain));
             let drained = drained.unwrap_or_else(|_| {
                 tracing::warn!("requests under way were cut, because they took too long");
                 Ok(())
@@ -73,7 +76,9 @@ impl Application {
             }
         };
         watch.abort();
-        self.closer.close().await;
+        if tokio::time::timeout(CLOSE_TIME, self.closer.close()).await.is_err() {
+            tracing::warn!("the journal did not close in time; what was answered is durable all the same");
+        }
         ended.and(closed)
     }
 }

@@ -21,19 +21,18 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// A connection that is being closed may finish sending for this long.
 const CLOSE_TIME: Duration = Duration::from_secs(2);
 
-/// Requests under way may take this long once the process stops. Longer than any time limit of ingest.
-pub(super) const DRAIN_TIME: Duration = Duration::from_secs(12);
-
 /// Connections per thread; more wait to be taken.
 const CONNECTIONS: usize = 10_000;
 
-/// Binds nothing: serves what is bound already. Nothing is taken until the result is polled.
+/// Binds nothing: serves what is bound already. Nothing is taken until the result is polled. Requests under way may take
+/// `drain` once the process stops.
 pub(super) fn serve(
     listener: TcpListener,
     app: &App,
     ingest: Arc<Ingest>,
     operations: Arc<Operations>,
     workers: Option<usize>,
+    drain: Duration,
 ) -> io::Result<Server> {
     let admin = Data::from(Arc::clone(&app.admin));
     let mut server = HttpServer::new(move || {
@@ -48,7 +47,7 @@ pub(super) fn serve(
     .client_request_timeout(HEAD_TIME)
     .keep_alive(KEEP_ALIVE)
     .client_disconnect_timeout(CLOSE_TIME)
-    .shutdown_timeout(DRAIN_TIME.as_secs())
+    .shutdown_timeout(drain.as_secs().max(1))
     .max_connections(CONNECTIONS)
     // Signals are the application's: it has more to stop than this.
     .disable_signals();

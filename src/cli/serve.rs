@@ -31,6 +31,9 @@ pub(super) struct Args {
     /// Seconds for which /readyz says no before a stop refuses connections, for a load balancer to notice
     #[arg(long, env = "TAPLINE_STOP_GRACE", value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=10))]
     stop_grace: u64,
+    /// Seconds that requests and uploads under way have to finish once the process stops; what is cut is sent again
+    #[arg(long, env = "TAPLINE_STOP_DRAIN", value_name = "SECONDS", default_value_t = Options::default().stop_drain.as_secs(), value_parser = clap::value_parser!(u64).range(1..=300))]
+    stop_drain: u64,
     /// Write the link of the first start to stderr even where that is no terminal
     #[arg(long, env = "TAPLINE_PRINT_SETUP_LINK")]
     print_setup_link: bool,
@@ -74,6 +77,7 @@ fn options(args: &Args, variable: impl Fn(&str) -> Option<String>) -> Result<Opt
         environment: environment.with_options(args.rules.options()),
         limits: args.limits.limits().map_err(Failure::CouldNotRun)?,
         stop_grace: Duration::from_secs(args.stop_grace),
+        stop_drain: Duration::from_secs(args.stop_drain),
         ..Options::default()
     })
 }

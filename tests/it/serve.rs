@@ -1,8 +1,9 @@
 //! The program itself: how it starts, what it says, how it ends.
 
 use crate::support::app::{WRITE_KEY, post};
-use crate::support::http::Connection;
+use crate::support::http::{Connection, Request};
 use crate::support::process::Process;
+use rustix::process::Signal;
 use std::time::{Duration, Instant};
 use tapline::journal::sled::{Options, SledJournal};
 use tapline::journal::{Journal, Seq};
@@ -71,7 +72,7 @@ async fn a_start_says_where_it_listens_and_keeps_the_token_off_what_is_no_termin
 }
 
 #[tokio::test]
-async fn a_signal_finishes_what_is_under_way_and_ends_with_0() {
+async fn a_signal_refuses_connections_finishes_what_is_under_way_and_ends_with_0() {
     let data = tempfile::tempdir().unwrap();
     let running = Process::serve(data.path(), &[("TAPLINE_WRITE_KEY", WRITE_KEY)]).await;
     let mut connection = Connection::open(running.address).await;
@@ -79,16 +80,54 @@ async fn a_signal_finishes_what_is_under_way_and_ends_with_0() {
     let request = post("/v1/page").header("Expect", "100-continue").body(body);
     connection.write(&request.head()).await;
     connection.continued().await;
+    // A connection that stays open and asks for nothing holds nobody up.
+    let mut idle = Connection::open(running.address).await;
+    assert_eq!(idle.send(&Request::new("GET", "/healthz")).await.status, 200);
     let start = Instant::now();
-    let ending = tokio::spawn(running.terminate());
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    running.signal(Signal::TERM);
+    running.refuses().await;
     connection.write(body.as_bytes()).await;
     assert_eq!(connection.read().await.status, 200);
-    let ended = ending.await.unwrap();
+    let ended = running.ended().await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    assert!(start.elapsed() < Duration::from_secs(25), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
     let (journal, _) = SledJournal::open(data.path(), Options::default()).unwrap();
     assert_eq!(journal.counts().accepted, 1);
+}
+
+#[tokio::test]
+async fn a_request_that_does_not_end_is_cut_when_its_time_is_over() {
+    let data = tempfile::tempdir().unwrap();
+    let variables =
+        [("TAPLINE_WRITE_KEY", WRITE_KEY), ("TAPLINE_STOP_DRAIN", "1"), ("TAPLINE_BODY_TIMEOUT", "60")];
+    let running = Process::serve(data.path(), &variables).await;
+    let mut connection = Connection::open(running.address).await;
+    // So much has come that the rest has all its time.
+    let body = format!(r#"{{"batch":[],"filler":"{}"#, "x".repeat(200_000));
+    let request = post("/v1/batch").header("Expect", "100-continue").header("Content-Length", "300000");
+    connection.write(&request.head()).await;
+    connection.continued().await;
+    connection.write(body.as_bytes()).await;
+    let start = Instant::now();
+    let ended = running.terminate().await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!((1..6).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+    connection.closed().await;
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_the_wait_for_load_balancers_too() {
+    let data = tempfile::tempdir().unwrap();
+    let running = Process::serve(data.path(), &[("TAPLINE_STOP_GRACE", "10")]).await;
+    let mut connection = Connection::open(running.address).await;
+    let start = Instant::now();
+    running.signal(Signal::TERM);
+    while connection.send(&Request::new("GET", "/readyz")).await.status != 503 {}
+    running.signal(Signal::INT);
+    let ended = running.ended().await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("on a second signal"), "{}", ended.stderr);
+    assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
 }
 
 #[tokio::test]
@@ -114,27 +153,37 @@ async fn what_was_answered_200_is_there_after_a_kill() {
 }
 
 #[tokio::test]
-async fn logs_hold_neither_bodies_nor_keys() {
+async fn logs_hold_neither_bodies_nor_keys_nor_signatures() {
+    const SIGNATURE: &str = "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79";
     let data = tempfile::tempdir().unwrap();
-    let variables =
-        [("TAPLINE_WRITE_KEY", "canary_key_1"), ("TAPLINE_LOG", "trace"), ("TAPLINE_LOG_FORMAT", "json")];
+    let variables = [
+        ("TAPLINE_WRITE_KEY", "canary_key_1"),
+        ("TAPLINE_WEBHOOK_SECRET", "canary_secret_1"),
+        ("TAPLINE_LOG", "trace"),
+        ("TAPLINE_LOG_FORMAT", "json"),
+    ];
     let running = Process::serve(data.path(), &variables).await;
     let mut connection = Connection::open(running.address).await;
     let canary =
         r#"{"userId":"canary_user","traits":{"email":"canary@example.com"},"writeKey":"canary_key_2"}"#;
     for request in [
-        crate::support::http::Request::new("POST", "/v1/identify").basic("canary_key_1").body(canary),
-        crate::support::http::Request::new("POST", "/v1/identify").body(canary),
-        crate::support::http::Request::new("POST", "/v1/identify").basic("canary_key_3").body(canary),
-        crate::support::http::Request::new("POST", "/v1/track").basic("canary_key_1").body(canary),
-        crate::support::http::Request::new("POST", "/v1/track").basic("canary_key_1").body(&canary[..50]),
+        Request::new("POST", "/v1/identify").basic("canary_key_1").body(canary),
+        Request::new("POST", "/v1/identify").body(canary),
+        Request::new("POST", "/v1/identify").basic("canary_key_3").body(canary),
+        Request::new("POST", "/v1/track").basic("canary_key_1").body(canary),
+        Request::new("POST", "/v1/track").basic("canary_key_1").body(&canary[..50]),
+        Request::new("POST", "/v1/webhooks/segment").header("X-Signature", SIGNATURE).body(canary),
+        Request::new("POST", "/v1/webhooks/segment").header("X-Signature", "canary").body(canary),
+        Request::new("POST", "/v1/webhooks/segment").body(canary),
     ] {
         let answer = connection.send(&request).await;
-        assert!(!answer.text().contains("canary"), "{}", answer.text());
+        assert!(!answer.text().contains("canary") && !answer.text().contains(SIGNATURE), "{}", answer.text());
     }
     let ended = running.terminate().await;
-    assert!(ended.stderr.contains("request refused"), "{}", ended.stderr);
-    assert!(!ended.stderr.contains("canary"), "{}", ended.stderr);
+    for said in ["request refused", "wrong_signature", "missing_signature"] {
+        assert!(ended.stderr.contains(said), "{said} in {}", ended.stderr);
+    }
+    assert!(!ended.stderr.contains("canary") && !ended.stderr.contains(SIGNATURE), "{}", ended.stderr);
     for line in ended.stderr.lines().filter(|line| line.starts_with('{')) {
         serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     }

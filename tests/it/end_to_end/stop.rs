@@ -1,9 +1,12 @@
-//! A stop in the middle of deliveries: uploads under way finish and are settled, the rest waits for the next start.
+//! A stop in the middle of deliveries: uploads under way finish and are settled, the rest waits for the next start. An
+//! upload that CleverTap does not answer is cut when its time is over, or at once on a second signal.
 
 use super::call;
+use crate::support::process::{Ended, Process};
 use crate::support::stand::{Stand, send, settled};
+use rustix::process::Signal;
 use serde_json::json;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const EVENTS: usize = 2_000;
 
@@ -32,4 +35,61 @@ async fn a_stop_in_the_middle_of_deliveries_loses_nothing_and_sends_nothing_twic
     settled(&server).await;
     assert_eq!(server.terminate().await.code, Some(0));
     assert_eq!(stand.received().await.len(), EVENTS);
+}
+
+/// A stand-in that never answers its first upload, which is all that one lane sends meanwhile.
+const HANGS: [&str; 2] = ["--fault", "slow:ms=600000,first=1"];
+
+/// Events of one user, hence of one lane.
+const OF_ONE: usize = 40;
+
+#[tokio::test]
+async fn while_clevertap_hangs_a_stop_ends_when_its_time_is_over_and_loses_nothing() {
+    let stand = Stand::start(&HANGS).await;
+    let server = stand.serve_with(&[("TAPLINE_STOP_DRAIN", "1")]).await;
+    upload_hangs(&stand, &server).await;
+    let start = Instant::now();
+    let ended = server.terminate().await;
+    assert!((1..6).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+    assert!(ended.stderr.contains("uploads in flight were cut"), "{}", ended.stderr);
+    nothing_is_lost(&stand, &ended).await;
+}
+
+#[tokio::test]
+async fn while_clevertap_hangs_a_second_signal_ends_at_once_and_loses_nothing() {
+    let stand = Stand::start(&HANGS).await;
+    let server = stand.serve_with(&[("TAPLINE_STOP_DRAIN", "60")]).await;
+    upload_hangs(&stand, &server).await;
+    let start = Instant::now();
+    server.signal(Signal::TERM);
+    server.refuses().await;
+    server.signal(Signal::TERM);
+    let ended = server.ended().await;
+    assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
+    assert!(ended.stderr.contains("on a second signal"), "{}", ended.stderr);
+    nothing_is_lost(&stand, &ended).await;
+}
+
+/// Sends events, and waits until an upload is on its way that will not be answered.
+async fn upload_hangs(stand: &Stand, server: &Process) {
+    let calls = (0..OF_ONE).map(|step| {
+        json!({"type": "track", "event": "Step Taken", "messageId": format!("message_{step}"),
+            "userId": "user_1", "anonymousId": "device-1", "properties": {"step": step}})
+    });
+    assert_eq!(send(server, "/v1/batch", call::batch(calls)).await.status, 200);
+    while stand.tally().await.uploads == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Everything is pending after the end, and arrives once after the next start.
+async fn nothing_is_lost(stand: &Stand, ended: &Ended) {
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), ""), "{}", ended.stderr);
+    let (_, counts) = stand.journal().await;
+    assert_eq!((counts.accepted as usize, counts.pending as usize), (OF_ONE, OF_ONE), "{counts:?}");
+    assert!(stand.received().await.is_empty());
+    let server = stand.serve().await;
+    settled(&server).await;
+    assert_eq!(server.terminate().await.code, Some(0));
+    assert_eq!(stand.received().await.len(), OF_ONE);
 }

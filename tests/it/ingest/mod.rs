@@ -5,3 +5,4 @@ mod limit;
 mod mutation;
 mod pressure;
 mod transport;
+mod webhook;

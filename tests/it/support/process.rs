@@ -1,5 +1,6 @@
 //! The program as its own process.
 
+use super::http::Connection;
 use rustix::process::{Pid, Signal, kill_process};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -12,6 +13,9 @@ use tokio::time::timeout;
 
 /// Longer than the program takes for anything.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long to wait before looking again.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// What stands before the address in a greeting.
 const LISTENS: &str = "listens on http://";
@@ -88,10 +92,30 @@ impl Process {
     }
 
     /// Sends SIGTERM and waits for the end.
-    pub(crate) async fn terminate(mut self) -> Ended {
+    pub(crate) async fn terminate(self) -> Ended {
+        self.signal(Signal::TERM);
+        self.ended().await
+    }
+
+    /// Sends a signal and does not wait.
+    pub(crate) fn signal(&self, signal: Signal) {
         let id =
             self.child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)).expect("a running process");
-        kill_process(id, Signal::TERM).expect("a signal");
+        kill_process(id, signal).expect("a signal");
+    }
+
+    /// Waits until it takes no more connections, which is how a stop begins.
+    pub(crate) async fn refuses(&self) {
+        let refused = async {
+            while Connection::try_open(self.address).await.is_some() {
+                tokio::time::sleep(PAUSE).await;
+            }
+        };
+        timeout(PATIENCE, refused).await.expect("a stop that refuses connections");
+    }
+
+    /// Waits for the end.
+    pub(crate) async fn ended(mut self) -> Ended {
         let stderr = timeout(PATIENCE, self.stderr).await.expect("an end in time").expect("its stderr");
         let mut stdout = String::new();
         self.child.stdout.take().expect("its stdout").read_to_string(&mut stdout).await.expect("UTF-8");

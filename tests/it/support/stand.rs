@@ -57,9 +57,14 @@ impl Stand {
 
     /// Starts a server on the data directory; it must have no other.
     pub(crate) async fn serve(&self) -> Process {
+        self.serve_with(&[]).await
+    }
+
+    /// The same with more variables.
+    pub(crate) async fn serve_with(&self, more: &[(&str, &str)]) -> Process {
         let rules = rules();
         let clevertap = format!("http://{}", self.simulator.address);
-        let variables = [
+        let mut variables = vec![
             ("TAPLINE_WRITE_KEY", WRITE_KEY),
             ("TAPLINE_API_TOKEN", API_TOKEN),
             ("TAPLINE_ACCOUNT_ID", "TEST-ACCOUNT"),
@@ -67,6 +72,7 @@ impl Stand {
             ("TAPLINE_CLEVERTAP_URL", &clevertap),
             ("TAPLINE_RULES", rules.to_str().expect("a path in UTF-8")),
         ];
+        variables.extend(more);
         Process::serve(self.data.path(), &variables).await
     }
 

@@ -95,6 +95,36 @@ async fn secrets_go_in_and_never_come_out() {
 }
 
 #[tokio::test]
+async fn the_webhook_secret_goes_in_never_comes_out_and_is_read_only_where_a_variable_sets_it() {
+    const SPOKEN: &str = "canary größe 4711 – ключ";
+    let app = app().await;
+    let browser = Browser::signed_in(&app).await;
+    for (typed, stored) in [(SPOKEN, SPOKEN), ("", SPOKEN), ("canary\u{7}\u{1}", SPOKEN), (CANARY, CANARY)] {
+        save(&browser, &[("webhook_secret", typed)]).await;
+        assert_eq!(app.app.settings.load().0.webhook_secret.as_ref().unwrap().expose(), stored, "{typed:?}");
+    }
+    assert!(text(&browser.get("/settings").await).contains("Set just now by admin, ends …abcd."));
+    assert!(!browser.seen().contains(CANARY) && !browser.seen().contains("4711 –"), "a page holds a secret");
+    assert_eq!(app.app.settings.load().1["webhook_secret"], Origin::Stored);
+    save(&browser, &[("remove.webhook_secret", "yes")]).await;
+    assert_eq!(app.app.settings.load().0.webhook_secret, None);
+
+    let app = TestApp::builder()
+        .variable("TAPLINE_ADMIN_PASSWORD", PASSWORD)
+        .variable("TAPLINE_WEBHOOK_SECRET", CANARY)
+        .start()
+        .await;
+    let browser = Browser::signed_in(&app).await;
+    let page = browser.get("/settings").await;
+    let words = text(&page);
+    assert!(words.contains("Set, ends …abcd. Set by TAPLINE_WEBHOOK_SECRET , which wins"), "{words}");
+    assert!(!page.text().contains("name=\"webhook_secret\"") && !words.contains("Save the secret"));
+    save(&browser, &[("webhook_secret", OTHER_CANARY), ("remove.webhook_secret", "yes")]).await;
+    assert_eq!(app.app.settings.load().0.webhook_secret.as_ref().unwrap().expose(), CANARY);
+    assert!(!browser.seen().contains(CANARY));
+}
+
+#[tokio::test]
 async fn a_wrong_value_saves_nothing_and_what_was_typed_is_still_there() {
     let app = app().await;
     let browser = Browser::signed_in(&app).await;

@@ -6,6 +6,8 @@
 //! First thing to know: one bad call is answered 400; a bad call inside a batch is stored as *Failed on ingest*, with a
 //! pointer to what is wrong, while its neighbours go on and the batch is answered 200.
 //!
+//! Who may send is said in `admission.rs`: who shows the write key, and Segment's webhook by its signature.
+//!
 //! Source of the API: <https://segment.com/docs/connections/sources/catalog/libraries/server/http-api/>, read 2026-11.
 
 mod admission;

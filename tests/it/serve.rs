@@ -64,9 +64,12 @@ async fn a_start_says_where_it_listens_and_keeps_the_token_off_what_is_no_termin
     assert!(running.greeting.contains(data.path().to_str().unwrap()));
     assert!(running.greeting.contains("/setup"));
     assert!(!running.greeting.contains(token.trim()), "{}", running.greeting);
+    assert!(running.greeting.contains("every call is refused"), "{}", running.greeting);
     let ended = running.terminate().await;
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), ""));
-    let told = Process::serve(data.path(), &[("TAPLINE_PRINT_SETUP_LINK", "true")]).await;
+    let variables = [("TAPLINE_PRINT_SETUP_LINK", "true"), ("TAPLINE_WEBHOOK_SECRET", "webhook_secret_1")];
+    let told = Process::serve(data.path(), &variables).await;
+    assert!(told.greeting.contains("only what Segment's webhook signs is taken"), "{}", told.greeting);
     let token = std::fs::read_to_string(data.path().join("setup-token")).unwrap();
     assert!(told.greeting.contains(&format!("/setup#{}", token.trim())), "{}", told.greeting);
 }

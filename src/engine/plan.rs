@@ -227,7 +227,7 @@ fn check_alone(layer: &Layer<'_>, name: &str, files: &RuleFiles, problems: &mut 
     }
     let needs_pack = [Code::R108, Code::R111, Code::R112, Code::R202];
     found.retain(|problem| {
-        let is_here = problem.place.as_ref().is_some_and(|place| &*place.file != "");
+        let is_here = problem.place.as_ref().is_some_and(|place| !place.file.is_empty());
         is_here && !needs_pack.contains(&problem.code)
     });
     problems.append(found);

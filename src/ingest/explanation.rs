@@ -129,7 +129,7 @@ fn texts(code: Code) -> [&'static str; 3] {
             "Send smaller batches, or put less into the shared parts.",
         ],
         Code::TooManyEvents => [
-            "A batch holds more calls than the limit of 2500, as Segment has it.",
+            "A batch holds more calls than the limit: 2500 as Segment's API has it, 4000 from its webhook.",
             "{\"batch\":[\"… 3000 calls …\"]}",
             "Send smaller batches.",
         ],

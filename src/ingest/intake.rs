@@ -76,8 +76,12 @@ fn read_batch(text: &str, list: &str, request: &Request<'_>) -> Result<Vec<NewEv
         Complaint::new(Code::MissingBatch, message).at("/batch")
     })?;
     let count = json.elements(calls).count();
-    if count > limits.batch_events {
-        let message = format!("expected at most {} calls in a batch, found {count}", limits.batch_events);
+    let most = match request.endpoint {
+        Endpoint::Webhook => limits.webhook_events,
+        Endpoint::Single(_) | Endpoint::Batch => limits.batch_events,
+    };
+    if count > most {
+        let message = format!("expected at most {most} calls in a batch, found {count}");
         return Err(Complaint::new(Code::TooManyEvents, message).at(list));
     }
     let shared = Shared::of(&batch, count, limits)?;

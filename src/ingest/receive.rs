@@ -116,7 +116,8 @@ impl Ingest {
             };
         let (cap, too_large) = match endpoint {
             Endpoint::Single(_) => (self.limits.event_bytes, Code::EventTooLarge),
-            Endpoint::Batch | Endpoint::Webhook => (self.limits.batch_bytes, Code::BatchTooLarge),
+            Endpoint::Batch => (self.limits.batch_bytes, Code::BatchTooLarge),
+            Endpoint::Webhook => (self.limits.inflated_bytes, Code::BatchTooLarge),
         };
         let announced =
             request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());

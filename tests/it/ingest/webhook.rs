@@ -138,3 +138,19 @@ async fn a_method_that_segment_does_not_use_is_answered_with_those_it_does() {
         assert_eq!(answer.header("Allow"), Some("POST, PUT, PATCH, OPTIONS"));
     }
 }
+
+#[tokio::test]
+async fn an_array_may_hold_as_many_calls_and_bytes_as_segment_puts_into_one() {
+    let app = TestApp::start().await;
+    let array = |count: usize, blanks: usize| {
+        let calls: Vec<String> =
+            (0..count).map(|at| format!(r#"{{"type":"page","userId":"u","messageId":"m{at}"}}"#)).collect();
+        format!("[{}{}]", calls.join(","), " ".repeat(blanks))
+    };
+    let post = |body| Request::new("POST", "/v1/webhooks/segment").basic(WRITE_KEY).body(body);
+    let most = app.send(&post(array(4000, 2 << 20))).await;
+    assert_eq!(most.status, 200, "{}", most.text());
+    assert_eq!(app.stored().await.len(), 4000);
+    let more = app.send(&post(array(4001, 0))).await;
+    assert_eq!((more.status, more.code().as_str()), (413, "too_many_events"));
+}

@@ -65,7 +65,7 @@ impl Admin {
 fn in_full(problem: &Problem) -> String {
     match problem {
         Problem::Invalid(diagnostics) => diagnostics.render(false).trim_end().to_owned(),
-        Problem::Unreadable { .. } => problem.to_string(),
+        Problem::Unreadable { .. } | Problem::EntryGone { .. } => problem.to_string(),
     }
 }
 

@@ -50,8 +50,8 @@ impl Admin {
                 message: "the newest rules hold errors, so the last good ones are in force".to_owned(),
                 problems: report::list(diagnostics, ""),
             },
-            unreadable @ rulebook::Problem::Unreadable { .. } => {
-                RulesProblem { message: unreadable.to_string(), problems: Vec::new() }
+            other @ (rulebook::Problem::Unreadable { .. } | rulebook::Problem::EntryGone { .. }) => {
+                RulesProblem { message: other.to_string(), problems: Vec::new() }
             }
         });
         RulesStatus { plan: rules.plan(), problem }

@@ -119,9 +119,14 @@ fn reload(rules: &LiveRules, settings: &crate::settings::Settings) {
 fn tell(rules: &LiveRules) {
     match rules.problem() {
         None => tracing::info!(rules.revision = rules.plan().revision(), "rules read anew"),
-        Some(_) => tracing::warn!(
-            "the new rules hold errors and the last good ones stay in force; run `tapline check`"
-        ),
+        Some(problem) => {
+            let (count, first) = problem.summary();
+            tracing::warn!(
+                problems = count,
+                first,
+                "the new rules hold errors and the last good ones stay in force; run `tapline check`"
+            );
+        }
     }
 }
 

@@ -20,12 +20,18 @@ pub struct Args {
 
 /// Runs the verb.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
-    let known = every_explanation(&args.rules)?;
+    let (known, problem) = every_explanation(&args.rules);
     let mut found = known.iter().filter(|known| known.code.eq_ignore_ascii_case(&args.code)).peekable();
     if found.peek().is_none() {
         let help = did_you_mean(&args.code, known.iter().map(|known| known.code.as_str()))
             .unwrap_or_else(|| "codes look like `R103`, `nested_dropped` or `missing_user_id`".to_owned());
-        return Err(Failure::CouldNotRun(format!("there is no code `{}`; {help}", args.code)));
+        let hidden = match problem {
+            Some(_) => {
+                "; the reasons that rules give are not known, because the rules can not be used (`tapline check`)"
+            }
+            None => "",
+        };
+        return Err(Failure::CouldNotRun(format!("there is no code `{}`; {help}{hidden}", args.code)));
     }
     for (index, explanation) in found.enumerate() {
         if index > 0 {
@@ -37,12 +43,19 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
 }
 
 /// What every room says of its codes. A code may stand for the same in several rooms.
-fn every_explanation(rules: &super::RulesArgs) -> Result<Vec<Explanation>, Failure> {
+/// Rules that can not be used are no reason to keep the rest back: whoever corrects them asks for just that.
+fn every_explanation(rules: &super::RulesArgs) -> (Vec<Explanation>, Option<Failure>) {
     let mut known: Vec<Explanation> = explanation::every().collect();
-    known.extend(of_rules(rules)?);
+    let problem = match of_rules(rules) {
+        Ok(of_rules) => {
+            known.extend(of_rules);
+            None
+        }
+        Err(problem) => Some(problem),
+    };
     known.extend(ingest::explanations());
     known.extend(admin::explanations());
-    Ok(known)
+    (known, problem)
 }
 
 /// The reasons that rules give. Their message says what happened and what to do; the cases next to them are the examples.

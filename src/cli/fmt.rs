@@ -112,6 +112,12 @@ fn paths(args: &Args) -> Result<Vec<PathBuf>, Failure> {
         let failed = |error| Failure::CouldNotRun(format!("`{}` can not be read: {error}", path.display()));
         match fs::metadata(path).map_err(failed)?.is_dir() {
             true => paths.extend(rulebook::yaml_files(path).map_err(failed)?),
+            false if !rulebook::is_yaml(&path.to_string_lossy()) => {
+                return Err(Failure::CouldNotRun(format!(
+                    "expected a YAML file, ending in `.yaml` or `.yml`, found `{}`",
+                    path.display()
+                )));
+            }
             false => paths.push(path.clone()),
         }
     }

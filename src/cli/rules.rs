@@ -5,12 +5,17 @@ use crate::engine::{Diagnostics, Plan, RuleFiles};
 use crate::rulebook;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// Where rules are looked for where nobody says where.
+const DEFAULT: &str = "./rules";
+/// Names the rules inside the binary, also where there is a directory `rules`.
+const BUILT_IN: &str = "built-in";
 
 /// Which rules.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RulesArgs {
-    /// The rules directory, over the packs inside the binary
+    /// The rules directory, over the packs inside the binary; `built-in` for these alone
     #[arg(long, value_name = "DIR", default_value = "./rules", env = "TAPLINE_RULES")]
     pub rules: PathBuf,
     /// The live pack, instead of the one that `tapline.yaml` names
@@ -45,8 +50,24 @@ impl RulesArgs {
         compile(files, self.pack.as_deref(), &self.options())
     }
 
+    /// Refuses a directory that somebody names and that is not there: with a slip of the pen the rules inside the binary
+    /// would stand in, and everything would look fine.
+    pub fn check_directory(&self) -> Result<(), Failure> {
+        let is_default = self.rules == Path::new(DEFAULT) || self.rules == Path::new(BUILT_IN);
+        if self.rules.is_dir() || is_default && !self.rules.exists() {
+            return Ok(());
+        }
+        let found = if self.rules.exists() { "something else" } else { "nothing" };
+        Err(Failure::CouldNotRun(format!(
+            "expected a rules directory at `{}`, found {found}; `tapline init` makes one, and `--rules {BUILT_IN}` \
+             means the rules inside the binary",
+            self.rules.display()
+        )))
+    }
+
     /// Reads the rule files.
     pub fn load(&self) -> Result<RuleFiles, Failure> {
+        self.check_directory()?;
         rulebook::load_files(&self.rules).map_err(|error| {
             Failure::CouldNotRun(format!(
                 "the rules directory `{}` can not be read: {error}",

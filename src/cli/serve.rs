@@ -64,6 +64,7 @@ fn could_not_run(error: impl std::error::Error) -> Failure {
 }
 
 fn options(args: &Args, variable: impl Fn(&str) -> Option<String>) -> Result<Options, Failure> {
+    args.rules.check_directory()?;
     let environment = Environment::read(|name| match name {
         // The flag stands for the variable, which has been read already.
         "TAPLINE_PACK" => args.rules.pack.clone(),

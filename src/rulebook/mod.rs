@@ -19,6 +19,8 @@ use crate::settings::Settings;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use include_dir::{Dir, include_dir};
 use std::collections::HashSet;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -58,7 +60,7 @@ pub fn yaml_files(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
     if directory.join("tests").is_dir() {
         read_directory(&directory.join("tests"), "tests/", &mut files)?;
     }
-    Ok(files.keys().map(|file| directory.join(file)).collect())
+    Ok(files.keys().filter(|file| is_yaml(file)).map(|file| directory.join(file)).collect())
 }
 
 /// The files inside the binary.
@@ -83,7 +85,8 @@ pub fn load_tests(directory: &Path) -> std::io::Result<RuleFiles> {
             let entry = entry?;
             let name = format!("tests/{}", entry.file_name().to_string_lossy());
             if is_yaml(&name) && entry.path().is_file() {
-                files.insert(name, std::fs::read_to_string(entry.path())?);
+                let text = read_file(&entry.path()).map_err(|error| named(&name, &error))?;
+                files.insert(name, text);
             }
         }
     }
@@ -106,7 +109,8 @@ fn is_rule_file(name: &str) -> bool {
     is_yaml(name) || is_script(name)
 }
 
-fn is_yaml(name: &str) -> bool {
+/// Whether a file holds YAML, by its name.
+pub fn is_yaml(name: &str) -> bool {
     name.ends_with(".yaml") || name.ends_with(".yml")
 }
 
@@ -125,10 +129,33 @@ fn read_directory(directory: &Path, prefix: &str, files: &mut RuleFiles) -> std:
                 read_directory(&path, &format!("{name}/"), files)?;
             }
         } else if is_rule_file(&name) {
-            files.insert(name, std::fs::read_to_string(&path)?);
+            let text = read_file(&path).map_err(|error| named(&name, &error))?;
+            files.insert(name, text);
         }
     }
     Ok(())
+}
+
+/// No rule file is longer; the engine refuses much shorter ones, and says so with their place.
+const LONGEST: u64 = 4 << 20;
+
+/// The text of a file. What is no file, as a pipe that nobody writes to, is not waited for.
+fn read_file(path: &Path) -> std::io::Result<String> {
+    let file = std::fs::File::options().read(true).custom_flags(NONBLOCK).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(std::io::Error::other("expected a file, found something else"));
+    }
+    let mut text = String::new();
+    file.take(LONGEST).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Opening a pipe must not wait for somebody to write to it.
+const NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+
+/// An error with the file it is about.
+fn named(name: &str, error: &std::io::Error) -> std::io::Error {
+    std::io::Error::new(error.kind(), format!("`{name}`: {error}"))
 }
 
 fn read_embedded(directory: &Dir<'_>, files: &mut RuleFiles) {
@@ -159,6 +186,9 @@ struct Origin {
     /// Whether the rules in force came from the directory. From then on its absence is a problem: nobody who keeps rules
     /// wants the embedded ones to take over while a directory is being replaced.
     from_disk: AtomicBool,
+    /// Whether the rules in force came with an entry file. From then on its absence is a problem too: without it every
+    /// local rule and option would be gone at once.
+    had_entry: AtomicBool,
     /// Who keeps what is read.
     archive: Option<Arc<dyn Archive>>,
 }
@@ -174,9 +204,28 @@ pub enum Problem {
         /// What the system said.
         error: std::io::Error,
     },
+    /// The entry file is gone.
+    #[error("`{}` is gone from the rules directory `{}`; put it back, or restart the process to run without it", plan::ENTRY, directory.display())]
+    EntryGone {
+        /// The directory.
+        directory: PathBuf,
+    },
     /// The files hold errors.
     #[error("{0}")]
     Invalid(Diagnostics),
+}
+
+impl Problem {
+    /// How many problems there are, and the first of them in a line.
+    pub fn summary(&self) -> (usize, String) {
+        match self {
+            Self::Invalid(problems) => {
+                let text = problems.to_string();
+                (problems.len(), text.lines().next().unwrap_or_default().to_owned())
+            }
+            Self::Unreadable { .. } | Self::EntryGone { .. } => (1, self.to_string()),
+        }
+    }
 }
 
 impl LiveRules {
@@ -199,7 +248,12 @@ impl LiveRules {
         settings: &Settings,
         archive: Option<Arc<dyn Archive>>,
     ) -> Result<Self, Problem> {
-        let origin = Origin { directory, from_disk: AtomicBool::new(false), archive };
+        let origin = Origin {
+            directory,
+            from_disk: AtomicBool::new(false),
+            had_entry: AtomicBool::new(false),
+            archive,
+        };
         let plan = ArcSwap::from_pointee(origin.compile(settings)?);
         Ok(Self { origin, plan, problem: ArcSwapOption::empty(), reloading: Mutex::default() })
     }
@@ -260,12 +314,17 @@ impl Origin {
         let on_disk = self.directory.is_dir();
         let files =
             self.files().map_err(|error| Problem::Unreadable { directory: self.directory.clone(), error })?;
+        let has_entry = files.contains_key(plan::ENTRY);
+        if self.had_entry.load(Ordering::SeqCst) && !has_entry {
+            return Err(Problem::EntryGone { directory: self.directory.clone() });
+        }
         let compiled = Plan::compile_live(&files, settings.pack.as_deref(), &settings.options);
         if let Some(archive) = &self.archive {
             archive.keep(&SeenSet::new(files, settings, compiled.as_ref().ok()));
         }
         let plan = compiled.map_err(Problem::Invalid)?;
         self.from_disk.fetch_or(on_disk, Ordering::SeqCst);
+        self.had_entry.fetch_or(on_disk && has_entry, Ordering::SeqCst);
         Ok(plan)
     }
 }

@@ -23,6 +23,8 @@ mod journal;
 mod layout;
 /// What lints say, for every event.
 mod lint;
+/// Slips of the hand.
+mod mistake;
 /// What the packs' own cases catch when a pack is changed.
 mod mutants;
 /// The whole way from HTTP to CleverTap's stand-in.

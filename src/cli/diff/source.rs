@@ -85,7 +85,8 @@ fn read(input: &mut dyn BufRead, take: &mut Take<'_>) -> io::Result<()> {
     let mut is_first = true;
     while next_line(input, &mut line)? {
         number += 1;
-        let event = line.trim_ascii();
+        let start = if number == 1 && line.starts_with(BOM) { BOM.len() } else { 0 };
+        let event = line.get(start..).unwrap_or_default().trim_ascii();
         if event.is_empty() {
             continue;
         }
@@ -93,7 +94,13 @@ fn read(input: &mut dyn BufRead, take: &mut Take<'_>) -> io::Result<()> {
             input.read_to_end(&mut line)?;
             // What is not UTF-8 reaches the engine as text that is no JSON either, and is complained of there.
             let text = String::from_utf8_lossy(&line);
-            for (index, event) in batch::split(&text).into_iter().enumerate() {
+            let events = batch::split(&text);
+            // One broken text is the wrong file, and says nothing of rules.
+            if matches!(events.as_slice(), [only] if scanner.scan(only).is_err()) {
+                let message = "expected events as JSON, found something else";
+                return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+            }
+            for (index, event) in events.into_iter().enumerate() {
                 take(&format_args!("event {}", index + 1), None, event.as_bytes());
             }
             return Ok(());
@@ -102,6 +109,9 @@ fn read(input: &mut dyn BufRead, take: &mut Take<'_>) -> io::Result<()> {
     }
     Ok(())
 }
+
+/// UTF-8's byte-order mark, which some editors put before the first event.
+const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 fn next_line(input: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     line.clear();

@@ -6,6 +6,7 @@ use super::Failure;
 use crate::engine::diagnostic::Diagnostics;
 use crate::engine::layout;
 use crate::engine::proof::{self, Case, Coverage, Proof};
+use crate::engine::report as problem_report;
 use crate::engine::{Evaluator, Plan, RuleFiles};
 use crate::rulebook;
 use report::Format;
@@ -66,6 +67,7 @@ impl Report {
 
 /// Runs the verb. Cases that fail and too little coverage are found problems.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
+    args.rules.check_directory()?;
     let directory = &args.rules.rules;
     let files = load(args, rulebook::load_files)?;
     let tests = load(args, rulebook::load_tests)?;
@@ -89,7 +91,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
     let mut plans = Plans { args, files: &files, known: BTreeMap::new() };
     let live = match plans.plan(None, &BTreeMap::new()) {
         Ok(live) => live,
-        Err(more) => return show(out, &more),
+        Err(more) => return show(args, out, &more),
     };
     cases.retain(|case| args.filter.as_ref().is_none_or(|text| case.name.contains(text.as_str())));
     if let (true, true, Some(text)) = (cases.is_empty(), problems.is_empty(), &args.filter) {
@@ -114,7 +116,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
         }
     }
     if !problems.is_empty() {
-        return show(out, &problems);
+        return show(args, out, &problems);
     }
     // Packs inside the binary have been proved with it; in a directory, what is one's own counts.
     coverage.retain(|file| !directory.is_dir() || directory.join(file).exists());
@@ -144,10 +146,22 @@ fn load(args: &Args, load: fn(&std::path::Path) -> std::io::Result<RuleFiles>) -
 }
 
 /// Problems go to stdout whatever the format, as those that `check` finds.
-fn show(out: &mut dyn Write, problems: &Diagnostics) -> Result<(), Failure> {
+/// Shows why no case was run: to people the lines in question; programs get what they asked for on stdout, and people
+/// who look at their log get the rest on stderr.
+fn show(args: &Args, out: &mut dyn Write, problems: &Diagnostics) -> Result<(), Failure> {
     let mut problems = problems.clone();
     problems.sort();
-    write!(out, "{}", problems.render(super::check::is_colourful()))?;
+    let directory = args.rules.rules.to_string_lossy().replace('\\', "/");
+    match args.format {
+        Format::Human => write!(out, "{}", problems.render(super::check::is_colourful()))?,
+        Format::Json => {
+            write!(out, "{}", problem_report::render(&problems, problem_report::Format::Json, &directory))?;
+        }
+        Format::Junit => {
+            report::write_refusal(out, &problems)?;
+            super::say(problems.render(false).trim_end());
+        }
+    }
     Err(Failure::ShownProblems(problems.len()))
 }
 

@@ -1,6 +1,7 @@
 //! What `tapline test` found out: for people, as JSON, as JUnit's XML.
 
 use super::{Ran, Report};
+use crate::engine::diagnostic::Diagnostics;
 use crate::engine::proof::Share;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -43,6 +44,17 @@ fn human(out: &mut dyn Write, report: &Report) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// JUnit's report of a run that could not be: build servers show one test that failed, with why.
+pub fn write_refusal(out: &mut dyn Write, problems: &Diagnostics) -> Result<()> {
+    let (count, text) = (problems.len(), escape(&problems.to_string()));
+    writeln!(out, r#"<?xml version="1.0" encoding="UTF-8"?>"#)?;
+    writeln!(out, r#"<testsuites name="tapline" tests="1" failures="1">"#)?;
+    writeln!(out, r#"  <testsuite name="rules" tests="1" failures="1">"#)?;
+    writeln!(out, r#"    <testcase classname="rules" name="rules and cases can be read">"#)?;
+    writeln!(out, "      <failure message=\"problems: {count}\">{text}</failure>\n    </testcase>")?;
+    writeln!(out, "  </testsuite>\n</testsuites>")
 }
 
 /// Where a case stands, `file:line`.

@@ -18,6 +18,7 @@ use reject::Rejects;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::num::NonZeroUsize;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -50,6 +51,10 @@ const IN_FLIGHT: usize = 2;
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
     let plan = Arc::new(args.rules.compile()?);
     let (input, length) = open(&args.file)?;
+    if args.rejects.as_ref().is_some_and(|rejects| is_same(rejects, &args.file)) {
+        let message = "expected --rejects to name another file than the events; they would be overwritten";
+        return Err(Failure::CouldNotRun(message.to_owned()));
+    }
     let mut rejects = Rejects::new(args.rejects.as_deref())?;
     let threads = args.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let context = Context { received_at: args.now, stopwatch: Some(clock::stopwatch) };
@@ -80,6 +85,12 @@ fn open(file: &Path) -> Result<(Box<dyn Read + Send>, Option<u64>), Failure> {
         return Err(unreadable(io::ErrorKind::IsADirectory.into()));
     }
     Ok((Box::new(opened), about.is_file().then_some(about.len())))
+}
+
+/// Whether two paths lead to one file that is there.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let identity = |path| std::fs::metadata(path).ok().map(|about| (about.dev(), about.ino()));
+    identity(one).is_some_and(|one| identity(other) == Some(one))
 }
 
 /// A bar on stderr, where that is a terminal.

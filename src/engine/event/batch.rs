@@ -5,6 +5,7 @@ use super::{At, Kind, Scanner};
 /// The events of a text, each as received. Text that is none of the known forms is one event, for the engine to
 /// complain of.
 pub fn split(text: &str) -> Vec<&str> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut scanner = Scanner::default();
     if let Ok(json) = scanner.scan(text) {
         let list = match json.kind(At::ROOT) {

@@ -2,6 +2,7 @@
 
 use super::operation::Operations;
 use super::option::Options;
+use super::retention::Sweeper;
 use super::stop::{Signals, Stopper, Stopping};
 use super::storage::{Closer, Opened};
 use super::{App, guard, metric, server};
@@ -28,6 +29,7 @@ pub struct Application {
     pub(super) stopper: Stopper,
     pub(super) stop_grace: Duration,
     pub(super) closer: Closer,
+    pub(super) sweeper: Sweeper,
     address: SocketAddr,
     first_start: FirstStart,
 }
@@ -128,6 +130,7 @@ impl Application {
             uploader: Arc::new(CleverTap::new(Timeouts::default())),
             policy: options.delivery,
         };
+        let sweeper = Sweeper::new(Arc::clone(&app.journal), Arc::clone(&app.clock), options.retention);
         Ok(Self {
             app,
             server,
@@ -137,6 +140,7 @@ impl Application {
             stopper: Stopper::new(),
             stop_grace: options.stop_grace,
             closer,
+            sweeper,
             address,
             first_start,
         })

@@ -10,6 +10,7 @@ mod guard;
 mod metric;
 mod operation;
 mod option;
+mod retention;
 mod run;
 mod server;
 mod stop;
@@ -18,6 +19,7 @@ mod storage;
 pub use application::{Application, BuildError};
 pub use data::{DataDirectory, DataError};
 pub use option::{Options, Storage};
+pub use retention::Sweeper;
 pub use run::RunError;
 pub use stop::Stopper;
 

@@ -38,6 +38,7 @@ impl Application {
         let mut server = tokio::spawn(self.server);
         let mut delivery = delivery::start(self.delivery);
         let watch = tokio::spawn(watch_rules(Arc::clone(&self.app.rules), Arc::clone(&self.app.settings)));
+        let sweep = tokio::spawn(self.sweeper.run());
         let ended = tokio::select! {
             served = &mut server => flatten(served),
             () = asked_to_stop(&mut self.signals, &self.app.rules, &self.app.settings) => Ok(()),
@@ -73,6 +74,7 @@ impl Application {
             }
         };
         watch.abort();
+        sweep.abort();
         self.closer.close().await;
         ended.and(closed)
     }

@@ -2,9 +2,10 @@
 
 use super::limit::LimitArgs;
 use super::log::LogArgs;
+use super::storage::StorageArgs;
 use super::{Failure, RulesArgs};
 use crate::admin::{Environment, FirstStart};
-use crate::app::{Application, Options};
+use crate::app::{Application, Options, Storage};
 use crate::rulebook::LiveRules;
 use std::io::IsTerminal;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -38,6 +39,8 @@ pub(super) struct Args {
     rules: RulesArgs,
     #[command(flatten)]
     limits: LimitArgs,
+    #[command(flatten)]
+    storage: StorageArgs,
     #[command(flatten)]
     log: LogArgs,
 }
@@ -73,6 +76,8 @@ fn options(args: &Args, variable: impl Fn(&str) -> Option<String>) -> Result<Opt
         rules: args.rules.rules.clone(),
         environment: environment.with_options(args.rules.options()),
         limits: args.limits.limits().map_err(Failure::CouldNotRun)?,
+        storage: Storage::Directory(args.storage.options().map_err(Failure::CouldNotRun)?),
+        retention: args.storage.retention(),
         stop_grace: Duration::from_secs(args.stop_grace),
         ..Options::default()
     })

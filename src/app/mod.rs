@@ -16,6 +16,7 @@ mod server;
 mod stop;
 mod storage;
 
+pub use crate::journal::{Retention, sled::Options as JournalOptions};
 pub use application::{Application, BuildError};
 pub use data::{DataDirectory, DataError};
 pub use option::{Options, Storage};

@@ -1,7 +1,6 @@
 //! Flags about how long events are kept and how much room they may take.
 
-use crate::journal::Retention;
-use crate::journal::sled::Options;
+use crate::app::{JournalOptions, Retention};
 use std::time::Duration;
 
 /// Less room than this holds no generation of the log, whose files grow in steps of megabytes.
@@ -18,13 +17,13 @@ pub(super) struct StorageArgs {
     #[arg(long, env = "TAPLINE_KEEP_BYTES", value_name = "BYTES", default_value_t = 16 << 30)]
     keep_bytes: u64,
     /// Bytes that events without an end may take; above it senders are told to come back
-    #[arg(long, env = "TAPLINE_MAX_PENDING_BYTES", value_name = "BYTES", default_value_t = Options::default().pending_bound)]
+    #[arg(long, env = "TAPLINE_MAX_PENDING_BYTES", value_name = "BYTES", default_value_t = JournalOptions::default().pending_bound)]
     max_pending_bytes: u64,
     /// Bytes that the data directory may take; above it senders are told to come back
-    #[arg(long, env = "TAPLINE_MAX_DISK_BYTES", value_name = "BYTES", default_value_t = Options::default().disk_bound)]
+    #[arg(long, env = "TAPLINE_MAX_DISK_BYTES", value_name = "BYTES", default_value_t = JournalOptions::default().disk_bound)]
     max_disk_bytes: u64,
     /// Bytes that must stay free on the disk; with fewer, senders are told to come back
-    #[arg(long, env = "TAPLINE_MIN_FREE_BYTES", value_name = "BYTES", default_value_t = Options::default().disk_reserve)]
+    #[arg(long, env = "TAPLINE_MIN_FREE_BYTES", value_name = "BYTES", default_value_t = JournalOptions::default().disk_reserve)]
     min_free_bytes: u64,
 }
 
@@ -36,7 +35,7 @@ impl StorageArgs {
     }
 
     /// The journal's options, if the bounds fit together.
-    pub(super) fn options(&self) -> Result<Options, String> {
+    pub(super) fn options(&self) -> Result<JournalOptions, String> {
         let Self { keep_bytes, max_pending_bytes, max_disk_bytes, min_free_bytes, .. } = *self;
         if max_pending_bytes < LEAST || max_disk_bytes < LEAST || keep_bytes < LEAST {
             return Err(format!(
@@ -51,7 +50,7 @@ impl StorageArgs {
             ));
         }
         let (pending_bound, disk_bound, disk_reserve) = (max_pending_bytes, max_disk_bytes, min_free_bytes);
-        Ok(Options { pending_bound, disk_bound, disk_reserve, ..Options::default() })
+        Ok(JournalOptions { pending_bound, disk_bound, disk_reserve, ..JournalOptions::default() })
     }
 }
 
@@ -75,7 +74,7 @@ mod tests {
         let args = storage(&[]);
         assert_eq!(args.retention().age, Some(Duration::from_secs(30 * 86_400)));
         assert_eq!(args.retention().bytes, Some(16 << 30));
-        let (options, defaults) = (args.options().unwrap(), Options::default());
+        let (options, defaults) = (args.options().unwrap(), JournalOptions::default());
         assert_eq!(
             (options.pending_bound, options.disk_bound, options.disk_reserve),
             (defaults.pending_bound, defaults.disk_bound, defaults.disk_reserve)

@@ -16,7 +16,8 @@ mod server;
 mod stop;
 mod storage;
 
-pub use crate::journal::{Retention, sled::Options as JournalOptions};
+pub use crate::journal::Retention;
+pub use crate::journal::sled::Options as JournalOptions;
 pub use application::{Application, BuildError};
 pub use data::{DataDirectory, DataError};
 pub use option::{Options, Storage};

@@ -2,7 +2,7 @@
 
 use super::Admin;
 use crate::delivery::Pause;
-use crate::journal::{Counts, Seq};
+use crate::journal::{Counts, Full, Seq};
 use crate::rulebook::Problem;
 
 /// What the first page shows.
@@ -16,6 +16,10 @@ pub struct Overview {
     pub rules_problem: Option<String>,
     /// Why nothing can be accepted any more, if so.
     pub journal_problem: Option<String>,
+    /// Why nothing is accepted at the moment, if so.
+    pub journal_full: Option<Full>,
+    /// How many stored events were found damaged since the start.
+    pub lost_events: u64,
     /// Whether senders have a key to show; without one ingest refuses everything.
     pub has_write_key: bool,
     /// The live pack and the plan's revision.
@@ -54,6 +58,8 @@ impl Admin {
             pause: self.ground.delivery.pause(),
             rules_problem: self.ground.rules.problem().map(|problem| in_full(&problem)),
             journal_problem: self.ground.journal.broken(),
+            journal_full: self.ground.journal.full(),
+            lost_events: self.ground.journal.usage().lost_events,
             has_write_key: self.ground.settings.load().0.write_key.is_some(),
             rules: (plan.pack().to_owned(), plan.revision().to_owned()),
             settled_until: self.ground.journal.settled_until(),

@@ -5,6 +5,7 @@
 
 use crate::delivery::{PauseCode, Rejection};
 use crate::engine::explanation::Explanation;
+use crate::journal::End;
 
 /// What to do about `code`, a sentence or two; none where the reason itself says it.
 pub fn remedy(code: &str) -> Option<&'static str> {
@@ -28,8 +29,11 @@ pub fn explanations() -> impl Iterator<Item = Explanation> {
     let pauses = PauseCode::ALL
         .into_iter()
         .map(|code| Explanation::new(code.as_str(), "pause of delivery", of_pause(code)));
-    let crashed = Explanation::new("internal_error", "reason, given by delivery", CRASHED);
-    codes.chain(std::iter::once(crashed)).chain(pauses)
+    let own = [
+        Explanation::new("internal_error", "reason, given by delivery", CRASHED),
+        Explanation::new(End::LOST, "reason, given by the journal", LOST),
+    ];
+    codes.chain(own).chain(pauses)
 }
 
 fn of_pause(code: PauseCode) -> [&'static str; 3] {
@@ -51,6 +55,12 @@ const CRASHED: [&str; 3] = [
     "The rules crashed on this event, which is a fault of Tapline's and not of the event.",
     "",
     "Please report it with the event and the rules; the events around it went on.",
+];
+
+const LOST: [&str; 3] = [
+    "The stored bytes of the event are damaged: they are not what was written. It can not be read, and so not be sent.",
+    "a disk that gave back other bytes than it was given",
+    "Look at the disk; the log names the places. Send the event again from where it came.",
 ];
 
 const UNLISTED: &str =

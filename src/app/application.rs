@@ -2,6 +2,7 @@
 
 use super::operation::Operations;
 use super::option::Options;
+use super::retention::Sweeper;
 use super::stop::{Signals, Stopper, Stopping};
 use super::storage::{Closer, Opened};
 use super::{App, guard, metric, server};
@@ -29,6 +30,7 @@ pub struct Application {
     pub(super) stop_grace: Duration,
     pub(super) stop_drain: Duration,
     pub(super) closer: Closer,
+    pub(super) sweeper: Sweeper,
     address: SocketAddr,
     first_start: FirstStart,
 }
@@ -136,6 +138,7 @@ impl Application {
             uploader: Arc::new(CleverTap::new(Timeouts::default())),
             policy: options.delivery,
         };
+        let sweeper = Sweeper::new(Arc::clone(&app.journal), Arc::clone(&app.clock), options.retention);
         Ok(Self {
             app,
             server,
@@ -146,6 +149,7 @@ impl Application {
             stop_grace: options.stop_grace,
             stop_drain: options.stop_drain,
             closer,
+            sweeper,
             address,
             first_start,
         })

@@ -50,6 +50,17 @@ impl Collector for Rooms {
         gauge(&mut encoder, "tapline_events_pending", "Events that have not ended yet", counts.pending)?;
         let writable = u64::from(self.0.journal.broken().is_none());
         gauge(&mut encoder, "tapline_journal_writable", "Whether the journal can write", writable)?;
+        let usage = self.0.journal.usage();
+        let full = u64::from(self.0.journal.full().is_some());
+        let help = "Whether events are refused until there is room; /readyz says why and what to do";
+        gauge(&mut encoder, "tapline_journal_full", help, full)?;
+        gauge(&mut encoder, "tapline_journal_bytes", "Bytes of the journal on the disk", usage.disk_bytes)?;
+        let help = "Bytes on the disk of events that have not ended, about";
+        gauge(&mut encoder, "tapline_journal_pending_bytes", help, usage.pending_bytes)?;
+        let help = "Stored events found damaged since the start; the log names their places";
+        gauge(&mut encoder, "tapline_journal_damaged_events", help, usage.lost_events)?;
+        let help = "The first event that is kept; those before it ended, are counted, and were dropped";
+        gauge(&mut encoder, "tapline_journal_kept_from", help, self.0.journal.kept_from().0)?;
         let paused = u64::from(self.0.delivery.pause().is_some());
         gauge(&mut encoder, "tapline_delivery_paused", "Whether nothing is delivered at the moment", paused)?;
         deliveries(&mut encoder, &self.0.delivery)?;

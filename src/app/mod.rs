@@ -10,14 +10,18 @@ mod guard;
 mod metric;
 mod operation;
 mod option;
+mod retention;
 mod run;
 mod server;
 mod stop;
 mod storage;
 
+pub use crate::journal::Retention;
+pub use crate::journal::sled::Options as JournalOptions;
 pub use application::{Application, BuildError};
 pub use data::{DataDirectory, DataError};
 pub use option::{Options, Storage};
+pub use retention::Sweeper;
 pub use run::RunError;
 pub use stop::Stopper;
 

@@ -71,6 +71,10 @@ async fn ready(operations: Data<Operations>) -> HttpResponse {
         let message = format!("the journal can not write ({reason}); restart the process");
         problems.push(Problem { code: "journal_broken", message });
     }
+    let full = app.journal.full();
+    if let Some(full) = &full {
+        problems.push(Problem { code: "journal_full", message: full.to_string() });
+    }
     let ready = problems.is_empty();
     let rules_problem = app.rules.problem().is_some();
     if rules_problem {
@@ -86,7 +90,11 @@ async fn ready(operations: Data<Operations>) -> HttpResponse {
     let readiness = Readiness {
         ready,
         problems,
-        journal: if broken.is_none() { "writable" } else { "broken" },
+        journal: match (broken, full) {
+            (Some(_), _) => "broken",
+            (None, Some(_)) => "full",
+            (None, None) => "writable",
+        },
         rules: Rules {
             pack: plan.pack().to_owned(),
             revision: plan.revision().to_owned(),

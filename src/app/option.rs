@@ -4,7 +4,7 @@ use crate::admin::Environment;
 use crate::clock::{Clock, SystemClock};
 use crate::delivery::DeliveryPolicy;
 use crate::ingest::Limits;
-use crate::journal::{Journal, Store};
+use crate::journal::{self, Journal, Retention, Store};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,6 +29,8 @@ pub struct Options {
     pub delivery: DeliveryPolicy,
     /// Where events and tables live.
     pub storage: Storage,
+    /// How long events are kept.
+    pub retention: Retention,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Threads that serve requests; one per core when none.
@@ -48,7 +50,8 @@ impl Default for Options {
             environment: Environment::default(),
             limits: Limits::default(),
             delivery: DeliveryPolicy::default(),
-            storage: Storage::Directory,
+            storage: Storage::Directory(journal::sled::Options::default()),
+            retention: Retention::default(),
             clock: Arc::new(SystemClock),
             workers: None,
             stop_grace: Duration::ZERO,
@@ -60,7 +63,7 @@ impl Default for Options {
 /// Where events and tables live.
 pub enum Storage {
     /// In the data directory.
-    Directory,
+    Directory(journal::sled::Options),
     /// In what is handed in; the data directory holds only the first-start token.
     Given {
         /// The log.

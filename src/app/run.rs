@@ -41,6 +41,7 @@ impl Application {
         let mut server = tokio::spawn(self.server);
         let mut delivery = delivery::start(self.delivery);
         let watch = tokio::spawn(watch_rules(Arc::clone(&self.app.rules), Arc::clone(&self.app.settings)));
+        let sweep = tokio::spawn(self.sweeper.run());
         let ended = tokio::select! {
             served = &mut server => flatten(served),
             () = asked_to_stop(&mut self.signals, &self.app.rules, &self.app.settings) => Ok(()),
@@ -76,6 +77,7 @@ impl Application {
             }
         };
         watch.abort();
+        sweep.abort();
         if tokio::time::timeout(CLOSE_TIME, self.closer.close()).await.is_err() {
             tracing::warn!("the journal did not close in time; what was answered is durable all the same");
         }

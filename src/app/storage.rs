@@ -2,7 +2,7 @@
 
 use super::application::BuildError;
 use super::option::Storage;
-use crate::journal::sled::{Options, SledJournal};
+use crate::journal::sled::SledJournal;
 use crate::journal::{Journal, JournalError, Store};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,9 +26,8 @@ impl Opened {
                     .map_err(|error| BuildError::Data { directory: data.clone(), error })?;
                 Ok(Self { journal, store, closer: Closer(None) })
             }
-            Storage::Directory => {
-                let opening =
-                    tokio::task::spawn_blocking(move || SledJournal::open(&data, Options::default()));
+            Storage::Directory(options) => {
+                let opening = tokio::task::spawn_blocking(move || SledJournal::open(&data, options));
                 let (journal, store) = opening.await.map_err(interrupted)??;
                 Ok(Self { journal: Arc::clone(&journal) as _, store, closer: Closer(Some(journal)) })
             }

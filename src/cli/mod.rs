@@ -15,6 +15,7 @@ mod rules;
 mod schema;
 mod serve;
 mod simulator;
+mod storage;
 mod test;
 mod transform;
 

@@ -2,9 +2,10 @@
 
 use super::limit::LimitArgs;
 use super::log::LogArgs;
+use super::storage::StorageArgs;
 use super::{Failure, RulesArgs};
 use crate::admin::{Environment, FirstStart};
-use crate::app::{Application, Options};
+use crate::app::{Application, Options, Storage};
 use crate::rulebook::LiveRules;
 use std::io::IsTerminal;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -42,6 +43,8 @@ pub(super) struct Args {
     #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
+    storage: StorageArgs,
+    #[command(flatten)]
     log: LogArgs,
 }
 
@@ -77,6 +80,8 @@ fn options(args: &Args, variable: impl Fn(&str) -> Option<String>) -> Result<Opt
         rules: args.rules.rules.clone(),
         environment: environment.with_options(args.rules.options()),
         limits: args.limits.limits().map_err(Failure::CouldNotRun)?,
+        storage: Storage::Directory(args.storage.options().map_err(Failure::CouldNotRun)?),
+        retention: args.storage.retention(),
         stop_grace: Duration::from_secs(args.stop_grace),
         stop_drain: Duration::from_secs(args.stop_drain),
         ..Options::default()

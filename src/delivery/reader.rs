@@ -131,6 +131,10 @@ fn read_block(
             let (code, message) = (Some(code.to_owned()), Some(message.to_owned()));
             (seq, End { state, code, message, upload: None, revision: revision.to_string() })
         };
+        if entry.is_lost {
+            ends.push((seq, End::lost()));
+            continue;
+        }
         if let Some(refusal) = &entry.refusal {
             ends.push(end(State::Failed, &refusal.code, &refusal.message));
             continue;

@@ -37,6 +37,16 @@ pub struct Entry {
     pub received_at: Millis,
     /// Why it failed on ingest, if it did.
     pub refusal: Option<Refusal>,
+    /// Whether its stored bytes are damaged: nothing is known of it but that it was accepted. Then `body` is empty, and
+    /// `received_at` is that of the last readable event before it.
+    pub is_lost: bool,
     /// The event as JSON.
     pub body: bytes::Bytes,
+}
+
+impl Entry {
+    /// What stands for an event whose stored bytes are damaged.
+    pub fn lost(received_at: Millis) -> Self {
+        Self { received_at, refusal: None, is_lost: true, body: bytes::Bytes::new() }
+    }
 }

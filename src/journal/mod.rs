@@ -8,6 +8,7 @@
 
 pub mod block;
 pub mod memory;
+mod room;
 pub mod sled;
 pub mod store;
 mod window;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use block::{Block, Entry};
+pub use room::{Full, Retention, Swept, Usage};
 pub use store::{Store, Table};
 pub use window::WindowPolicy;
 
@@ -158,6 +160,23 @@ pub struct End {
     pub revision: String,
 }
 
+impl End {
+    /// The stable code of [`Self::lost`].
+    pub const LOST: &str = "lost_to_damage";
+
+    /// The end of an event whose stored bytes are damaged.
+    pub fn lost() -> Self {
+        let message = "the stored log was damaged and this event can not be read any more; send it again";
+        Self {
+            state: State::Dead,
+            code: Some(Self::LOST.to_owned()),
+            message: Some(message.to_owned()),
+            upload: None,
+            revision: String::new(),
+        }
+    }
+}
+
 /// One call of CleverTap's upload API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -262,4 +281,25 @@ pub trait Journal: Send + Sync + 'static {
 
     /// Why nothing can be accepted any more, once a write has failed.
     fn broken(&self) -> Option<String>;
+
+    /// Why nothing is accepted at the moment, while that is so; unlike [`Self::broken`], it passes.
+    fn full(&self) -> Option<Full> {
+        None
+    }
+
+    /// How much it holds; all zero where that is not known.
+    fn usage(&self) -> Usage {
+        Usage::default()
+    }
+
+    /// The first place that is kept: events before it ended, are counted, and were dropped.
+    fn kept_from(&self) -> Seq {
+        Seq(0)
+    }
+
+    /// Drops what is past `retention` at `now`, with all that is known of its events but the counts. Whoever knows the
+    /// time and the settings calls this now and then. What has not ended stays.
+    async fn sweep(&self, _retention: Retention, _now: Millis) -> Result<Swept, JournalError> {
+        Ok(Swept::default())
+    }
 }

@@ -3,6 +3,7 @@
 use super::shell::Shell;
 use super::view::Prose;
 use crate::admin::AdminError;
+use crate::journal::Seq;
 use actix_web::http::StatusCode;
 use askama::Template;
 use std::time::Duration;
@@ -14,6 +15,8 @@ pub(super) enum PageError {
     NotFound,
     /// The event is not there.
     NoSuchEvent(String),
+    /// The event was there, and its time to be kept is over.
+    EventDropped(Seq),
     /// Not allowed.
     Forbidden,
     /// The form was not made for this browser and session.
@@ -55,7 +58,7 @@ impl PageError {
     /// The status to answer with.
     pub(super) fn status(&self) -> StatusCode {
         match self {
-            Self::NotFound | Self::NoSuchEvent(_) => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::NoSuchEvent(_) | Self::EventDropped(_) => StatusCode::NOT_FOUND,
             Self::Forbidden | Self::StaleForm | Self::OtherSite => StatusCode::FORBIDDEN,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BadForm => StatusCode::BAD_REQUEST,
@@ -79,7 +82,14 @@ impl PageError {
             Self::NoSuchEvent(id) => (
                 "Event not found",
                 format!("There is no event `{id}` here."),
-                "It may belong to another installation, or its time to be kept may be over.".to_owned(),
+                "It may belong to another installation, or may not have arrived yet.".to_owned(),
+                ("/events", "Go to the events"),
+            ),
+            Self::EventDropped(seq) => (
+                "Event no longer kept",
+                format!("The event `{seq}` ended, and was dropped since because its time to be kept was over."),
+                "It stays in the counts of the overview. `--keep-days` and `--keep-bytes` say how long events are kept."
+                    .to_owned(),
                 ("/events", "Go to the events"),
             ),
             Self::Forbidden => (

@@ -119,6 +119,30 @@ fn banners(admin: &Admin) -> Vec<Banner> {
             link: None,
         });
     }
+    if let Some(full) = overview.journal_full {
+        banners.push(Banner {
+            class: "error",
+            title: "Events are refused until there is room",
+            text: Prose::new(&format!(
+                "Senders are told to come back, delivery goes on, and nothing that was accepted is lost: {full}."
+            )),
+            detail: None,
+            link: None,
+        });
+    }
+    if overview.lost_events > 0 {
+        let events = overview.lost_events;
+        banners.push(Banner {
+            class: "error",
+            title: "The stored log is damaged",
+            text: Prose::new(&format!(
+                "Stored events that can not be read any more: {events}. Those that had not ended are dead letters now, \
+                 and all others go on. Look at the disk; the log of the process names the places."
+            )),
+            detail: None,
+            link: Some(("/events?code=lost_to_damage", "See the events")),
+        });
+    }
     if let Some(problem) = overview.rules_problem {
         banners.push(Banner {
             class: "error",

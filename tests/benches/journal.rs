@@ -168,7 +168,7 @@ fn fill_and_settle(directory: &Path, runtime: &Runtime, events: usize) {
         let total = journal.end().0;
         println!(
             "{} bytes on the disk an event, peak {} MB",
-            journal.bytes() / total.max(1),
+            journal.usage().disk_bytes / total.max(1),
             memory("VmHWM:")
         );
         let (started, end) = (Instant::now(), delivered());

@@ -4,7 +4,11 @@
 mod conformance;
 /// Kill -9 under load.
 mod crash;
-/// Failing, slow and full disks; damage; rotation; a second opener.
+/// Damaged bytes, and what goes on all the same.
+mod damage;
+/// Failing, slow and full disks; rotation; a second opener.
 mod disk;
+/// Retention, and bounds that refuse and recover.
+mod room;
 /// Journals under test, events and ends to put into them.
 mod subject;

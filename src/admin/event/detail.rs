@@ -37,6 +37,11 @@ impl EventDetail {
 }
 
 impl Admin {
+    /// Whether the event at a place ended and was dropped, because its time to be kept was over.
+    pub fn was_dropped(&self, seq: Seq) -> bool {
+        seq < self.ground.journal.kept_from()
+    }
+
     /// The event at a place, if there is one.
     pub async fn event(&self, seq: Seq) -> Result<Option<EventDetail>, AdminError> {
         let journal = &self.ground.journal;

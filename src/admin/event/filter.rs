@@ -123,7 +123,8 @@ mod tests {
     fn a_filter_holds_for_what_it_says() {
         let body =
             r#"{"type":"track","event":"Order Completed","userId":"u1","anonymousId":"a1","x":"\u00fcber"}"#;
-        let entry = Entry { received_at: Millis(0), refusal: None, body: body.as_bytes().to_vec().into() };
+        let body = body.as_bytes().to_vec().into();
+        let entry = Entry { received_at: Millis(0), refusal: None, is_lost: false, body };
         let filter = |change: fn(&mut Filter)| {
             let mut filter = Filter::default();
             change(&mut filter);

@@ -127,7 +127,8 @@ impl Log {
         let at = self.end();
         self.window.push(at, event.dedup, event.received_at);
         let body = bytes::Bytes::from(event.body);
-        open.entries.push(Entry { received_at: event.received_at, refusal: event.refusal, body });
+        let NewEvent { received_at, refusal, .. } = event;
+        open.entries.push(Entry { received_at, refusal, is_lost: false, body });
         self.ends.push(None);
         self.counts.accepted += 1;
         self.counts.pending += 1;

@@ -74,7 +74,8 @@ mod tests {
     use crate::journal::Entry;
 
     fn block(first: u64, count: usize) -> Arc<Block> {
-        let entry = Entry { received_at: Millis(0), refusal: None, body: vec![b' '; 1000].into() };
+        let body = vec![b' '; 1000].into();
+        let entry = Entry { received_at: Millis(0), refusal: None, is_lost: false, body };
         Arc::new(Block { first: Seq(first), entries: vec![entry; count] })
     }
 

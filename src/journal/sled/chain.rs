@@ -8,7 +8,7 @@
 use super::database::{directory_bytes, sync_directory};
 use super::generation::Generation;
 use super::options::SyncHook;
-use crate::journal::{Block, JournalError, Seq};
+use crate::journal::{JournalError, Seq};
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -45,6 +45,16 @@ struct Handle {
     dropped: bool,
 }
 
+/// What one of the newest generations was found to hold.
+enum Found {
+    /// Events, up to this place.
+    Events(Generation, Seq),
+    /// No event.
+    Nothing(Generation),
+    /// Something that can not be read; the events reached this place at least.
+    Damage(Seq),
+}
+
 /// Where writing goes on.
 #[derive(Debug)]
 pub(super) struct Tip {
@@ -74,30 +84,51 @@ impl Chain {
         let mut firsts = chain.tidy().map_err(|error| chain.failed(&error))?;
         let (mut newest, mut empty) = (None, BTreeMap::new());
         while let Some(first) = firsts.pop() {
-            let generation = chain.open_generation(first)?;
-            generation.sweep_unfinished()?;
-            match generation.tip()? {
-                Some((end, _)) => {
-                    newest = Some((generation, end));
-                    break;
+            match chain.look_at(first)? {
+                Found::Events(generation, end) => newest = Some((Some(generation), end)),
+                Found::Damage(reached) => {
+                    chain.insert(first, None);
+                    newest = Some((None, reached.max(known_until)));
                 }
-                None => drop(empty.insert(first.0, generation)),
+                Found::Nothing(generation) => {
+                    empty.insert(first.0, generation);
+                    continue;
+                }
             }
+            break;
         }
         firsts.into_iter().for_each(|first| chain.insert(first, None));
         let tip = chain.settle_tip(newest, empty, known_until)?;
         Ok((chain, tip))
     }
 
+    // Looks what the generation holds at its end. One that is damaged there is not written to any more.
+    fn look_at(&self, first: Seq) -> Result<Found, JournalError> {
+        let damaged = |error: &JournalError, reached: Seq| {
+            tracing::error!(%error, generation = %first, %reached, "the end of the log is damaged, a new generation goes on after it");
+            Found::Damage(reached)
+        };
+        let generation = match self.open_generation(first) {
+            Err(error @ JournalError::Damaged { .. }) => return Ok(damaged(&error, first.next())),
+            opened => opened?,
+        };
+        match generation.sweep_unfinished().and_then(|()| generation.tip()) {
+            Ok(Some((end, _))) => Ok(Found::Events(generation, end)),
+            Ok(None) => Ok(Found::Nothing(generation)),
+            Err(error @ JournalError::Damaged { .. }) => Ok(damaged(&error, generation.reached())),
+            Err(error) => Err(error),
+        }
+    }
+
     // Decides which of the newest generations is written to, which waits, and which is left over.
     fn settle_tip(
         &self,
-        newest: Option<(Generation, Seq)>,
+        newest: Option<(Option<Generation>, Seq)>,
         mut empty: BTreeMap<u64, Generation>,
         known_until: Seq,
     ) -> Result<Tip, JournalError> {
         let (mut active, mut end) = match newest {
-            Some((generation, end)) => (Some(self.insert_open(generation)), end),
+            Some((generation, end)) => (generation.map(|generation| self.insert_open(generation)), end),
             None => (None, empty.keys().next().map_or(known_until, |first| Seq(*first))),
         };
         let readable_end = end;
@@ -136,28 +167,18 @@ impl Chain {
         generation
     }
 
-    /// The block that holds `at`, else the first one after it.
-    pub(super) fn block_from(&self, at: Seq) -> Result<Option<Block>, JournalError> {
-        let slots = self.slots();
-        let start = slots.range(..=at.0).next_back().map_or(at.0, |(first, _)| *first);
-        for slot in slots.range(start..).map(|(_, slot)| slot) {
-            let Some(generation) = self.generation(slot)? else { continue };
-            if let Some(block) = generation.block_from(at)? {
-                return Ok(Some(block));
-            }
-        }
-        Ok(None)
+    /// The first place that was not dropped.
+    pub(super) fn oldest(&self) -> Seq {
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        slots.first_key_value().map_or(Seq(0), |(first, _)| Seq(*first))
     }
 
-    /// The block that holds the last event before `before`.
-    pub(super) fn block_before(&self, before: Seq) -> Result<Option<Block>, JournalError> {
-        for slot in self.slots().range(..before.0).rev().map(|(_, slot)| slot) {
-            let Some(generation) = self.generation(slot)? else { continue };
-            if let Some(block) = generation.block_before(before)? {
-                return Ok(Some(block));
-            }
-        }
-        Ok(None)
+    /// The generation that `at` belongs to, and the place after its last event; the newest has none.
+    pub(super) fn slot_at(&self, at: Seq) -> Option<(Arc<Slot>, Option<Seq>)> {
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        let (_, slot) = slots.range(..=at.0).next_back()?;
+        let next = slots.range(at.next().0..).next().map(|(first, _)| Seq(*first));
+        Some((slot.clone(), next))
     }
 
     /// The generations, oldest first, each with the place after its last event; the newest has none.
@@ -214,11 +235,25 @@ impl Chain {
         last.handle.lock().unwrap_or_else(PoisonError::into_inner).open.clone()
     }
 
-    /// Bytes of all generations on the disk. `active` is measured now, the others when they became old.
-    pub(super) fn bytes(&self, active: &Generation) -> u64 {
+    /// Bytes of all generations on the disk. The newest is measured now, the others when they became old.
+    pub(super) fn bytes(&self) -> u64 {
         let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
-        let older = slots.values().filter(|slot| slot.first != active.first());
-        older.map(|slot| slot.bytes()).sum::<u64>().saturating_add(active.bytes())
+        slots.values().map(|slot| slot.bytes_now()).sum()
+    }
+
+    /// How many bytes the events from `from` to `end` take, and how many events that is. Where a generation counts in
+    /// part, its events are taken to be of one size.
+    pub(super) fn span_from(&self, from: Seq, end: Seq) -> (u64, u64) {
+        let (mut bytes, mut events) = (0_u64, 0_u64);
+        for (slot, next) in self.spans() {
+            let until = next.unwrap_or(end).min(end);
+            let (all, part) =
+                (until.0.saturating_sub(slot.first.0), until.0.saturating_sub(slot.first.0.max(from.0)));
+            let share = u128::from(slot.bytes_now()) * u128::from(part) / u128::from(all.max(1));
+            bytes = bytes.saturating_add(u64::try_from(share).unwrap_or(u64::MAX));
+            events = events.saturating_add(part);
+        }
+        (bytes, events)
     }
 
     fn slots(&self) -> BTreeMap<u64, Arc<Slot>> {
@@ -299,6 +334,13 @@ impl Chain {
 }
 
 impl Slot {
+    // Only the newest still grows, and it is always open.
+    fn bytes_now(&self) -> u64 {
+        let handle = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = handle.open.as_ref().map(|open| open.bytes());
+        open.unwrap_or_else(|| self.bytes()).max(self.bytes())
+    }
+
     /// Bytes on the disk, as last measured.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)

@@ -9,23 +9,20 @@
 
 use super::cache::Cache;
 use super::chain::Chain;
-use super::format::{Draft, Encoder};
+use super::format::{Draft, Encoder, MOST_EVENTS};
 use super::generation::Generation;
 use super::health::Health;
-use super::main_database::MainDatabase;
 use super::options::Options;
 use super::queue::{Queue, Refused};
+use super::room::Room;
 use super::rotation::Rotation;
 use crate::journal::window::Window;
 use crate::journal::{AppendError, Appended, Block, JournalError, NewEvent, Seq};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
-/// Events of a block at most, however small they are.
-const BLOCK_EVENTS: usize = 1024;
 /// What an event takes in memory beside its body.
 const EVENT_OVERHEAD: usize = 128;
 /// When to come back to a full queue: it empties in well under a second.
@@ -42,10 +39,17 @@ struct Request {
     answer: oneshot::Sender<Answer>,
 }
 
+#[derive(Debug)]
+enum Work {
+    Append(Request),
+    /// Begin a new generation, and tell.
+    Rotate(oneshot::Sender<()>),
+}
+
 /// The way to the thread.
 #[derive(Debug)]
 pub(super) struct Intake {
-    queue: Queue<Request>,
+    queue: Queue<Work>,
     health: Arc<Health>,
 }
 
@@ -63,10 +67,19 @@ impl Intake {
             || AppendError::Broken(self.health.broken().unwrap_or_else(|| "it is closed".to_owned()));
         let bytes = events.iter().map(|event| event.body.len() + EVENT_OVERHEAD).sum();
         let (answer, answered) = oneshot::channel();
-        match self.queue.push(Request { events, answer }, bytes) {
+        match self.queue.push(Work::Append(Request { events, answer }), bytes) {
             Ok(()) => answered.await.unwrap_or_else(|_| Err(closed())),
             Err(Refused::Full) => Err(AppendError::Full { retry_after: QUEUE_RETRY }),
             Err(Refused::Closed) => Err(closed()),
+        }
+    }
+
+    /// Ends the newest generation, and waits until that is done or can not be.
+    pub(super) async fn rotate(&self) {
+        let (done, is_done) = oneshot::channel();
+        if self.queue.push(Work::Rotate(done), 0).is_ok() {
+            // An error means that the journal was closed meanwhile.
+            let _ = is_done.await;
         }
     }
 
@@ -86,9 +99,8 @@ pub(super) struct Committer {
     pub(super) intake: Arc<Intake>,
     pub(super) chain: Arc<Chain>,
     pub(super) cache: Arc<Cache>,
-    pub(super) main: Arc<MainDatabase>,
+    pub(super) room: Arc<Room>,
     pub(super) health: Arc<Health>,
-    pub(super) directory: PathBuf,
     pub(super) options: Options,
     pub(super) window: Window,
     pub(super) rotation: Rotation,
@@ -110,10 +122,18 @@ impl Committer {
     /// The work of the thread, until the queue is closed and empty.
     pub(super) fn run(mut self) {
         let intake = self.intake.clone();
-        while let Some(group) = intake.queue.take(self.options.group_bytes) {
+        while let Some(work) = intake.queue.take(self.options.group_bytes) {
+            let mut group = Vec::with_capacity(work.len());
+            let mut rotations = Vec::new();
+            for work in work {
+                match work {
+                    Work::Append(request) => group.push(request),
+                    Work::Rotate(done) => rotations.push(done),
+                }
+            }
             let refusal = match self.health.broken() {
                 Some(reason) => Some(AppendError::Broken(reason)),
-                None if self.is_full() => Some(AppendError::Full { retry_after: DISK_RETRY }),
+                None if self.room.full().is_some() => Some(AppendError::Full { retry_after: DISK_RETRY }),
                 None => None,
             };
             match refusal {
@@ -121,6 +141,13 @@ impl Committer {
                     group.into_iter().for_each(|request| drop(request.answer.send(Err(copy(&refusal)))))
                 }
                 None => self.commit(group),
+            }
+            if !rotations.is_empty() && self.health.broken().is_none() {
+                self.rotate();
+            }
+            for done in rotations {
+                // Who went away does not need to know.
+                let _ = done.send(());
             }
         }
     }
@@ -165,7 +192,7 @@ impl Committer {
     fn close_full_block(&mut self, group: &mut Group) -> Result<(), JournalError> {
         let reached = self.rotation.boundary() == Some(group.draft.end());
         let is_full =
-            group.draft.raw_bytes() >= self.options.block_bytes || group.draft.len() >= BLOCK_EVENTS;
+            group.draft.raw_bytes() >= self.options.block_bytes || group.draft.len() >= MOST_EVENTS as usize;
         if reached || is_full { self.close_block(group) } else { Ok(()) }
     }
 
@@ -213,14 +240,20 @@ impl Committer {
         }
     }
 
-    fn is_full(&self) -> bool {
-        let used = self.chain.bytes(&self.active).saturating_add(self.main.bytes());
-        if used >= self.options.disk_bound {
-            return true;
+    // Ends the newest generation early, so that it can be dropped when its time is over. On the way of the events, because
+    // only their thread may change over; making a database takes up to 90 ms, and this happens a few times a year.
+    fn rotate(&mut self) {
+        if self.end == self.active.first() {
+            return;
         }
-        // A file system that does not tell its free space is not watched.
-        let free = rustix::fs::statvfs(&self.directory).map(|fs| fs.f_bavail.saturating_mul(fs.f_frsize));
-        free.is_ok_and(|free| free < self.options.disk_reserve)
+        let next = match self.rotation.take(self.end) {
+            Some(next) => Ok(next),
+            None => self.chain.open_generation(self.end),
+        };
+        match next {
+            Ok(next) => self.active = self.chain.insert_open(next),
+            Err(error) => tracing::warn!(%error, "no new generation could be made, the present one goes on"),
+        }
     }
 }
 

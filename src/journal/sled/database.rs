@@ -10,7 +10,7 @@
 //! pages, so trying again would answer "fine" for data that is gone.
 
 use super::options::SyncHook;
-use crate::journal::JournalError;
+use crate::journal::{JournalError, Seq};
 use std::fs::{self, File};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -52,7 +52,7 @@ impl Database {
         check_segment_size(directory)?;
         remove_half_snapshots(directory).map_err(|error| fail("can not be tidied", &error))?;
         let db = match open_sled(directory) {
-            Err(sled::Error::Corruption { .. }) => {
+            Err(sled::Error::Corruption { .. } | sled::Error::ReportableBug(_)) => {
                 let moved =
                     set_snapshots_aside(directory).map_err(|error| fail("can not be tidied", &error))?;
                 tracing::warn!(directory = %directory.display(), moved, "damaged snapshot set aside, reading the log");
@@ -60,7 +60,13 @@ impl Database {
             }
             other => other,
         };
-        let db = db.map_err(|error| fail("can not be opened", &error))?;
+        let db = db.map_err(|error| match error {
+            sled::Error::Corruption { .. } | sled::Error::ReportableBug(_) => {
+                let what = format!("the database `{}` can not be opened: {error}", directory.display());
+                JournalError::Damaged { at: Seq(0), what }
+            }
+            other => fail("can not be opened", &other),
+        })?;
         let file = File::open(directory.join("db")).map_err(|error| fail("can not be opened", &error))?;
         let database = Self { db, directory: directory.to_owned(), file, on_sync };
         // Not only when it is new: whoever made it may have been killed before this.

@@ -8,11 +8,12 @@
 //! First thing to know: this file knows nothing of which events are durable; readers are kept from the rest above it.
 
 use super::database::Database;
-use super::format::Stored;
+use super::format::{Stored, claimed_count};
 use super::options::SyncHook;
 use crate::clock::Millis;
 use crate::journal::{Block, DedupKey, JournalError, Seq};
 use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 /// Bytes of a chunk at most. What was tested under power loss was 32 KB a value.
@@ -71,33 +72,78 @@ impl Generation {
         self.database.bytes()
     }
 
-    /// The block that holds `at`, else the first one after it.
-    pub(super) fn block_from(&self, at: Seq) -> Result<Option<Block>, JournalError> {
-        if let Some(first) = self.first_of_block_at_or_before(at)? {
+    /// The block that holds `at`; none when nothing shows one.
+    pub(super) fn block_holding(&self, at: Seq) -> Result<Option<Block>, JournalError> {
+        guarded(at, || {
+            let Some(first) = self.first_of_block_at_or_before(at)? else { return Ok(None) };
             let block = self.read(first)?.unpack()?;
-            if block.end() > at {
-                return Ok(Some(block));
-            }
-        }
-        let next = self.database.db.range(key(at.next(), 0)..).next();
-        let next = next.map(|entry| place(at, entry)).transpose()?;
-        next.map(|first| self.read(first)?.unpack()).transpose()
+            Ok((block.end() > at).then_some(block))
+        })
     }
 
-    /// The block that holds the last event before `before`.
-    pub(super) fn block_before(&self, before: Seq) -> Result<Option<Block>, JournalError> {
-        let Some(last) = before.0.checked_sub(1) else { return Ok(None) };
-        let first = self.first_of_block_at_or_before(Seq(last))?;
-        first.map(|first| self.read(first)?.unpack()).transpose()
+    /// The first block from `at` on and before `until` that can be read whole, with when its first event was received.
+    /// Passes over damage place by place, because what is damaged does not tell where it ends.
+    pub(super) fn readable_from(&self, at: Seq, until: Seq) -> Result<Option<(Seq, Millis)>, JournalError> {
+        let mut at = at;
+        while at < until {
+            let next = guarded(at, || {
+                let next = self.database.db.range(key(at, 0)..).next();
+                next.map(|entry| place(at, entry)).transpose()
+            });
+            at = match next.map(|next| next.filter(|next| *next < until)) {
+                Ok(None) => break,
+                Ok(Some(first)) => match self.block_holding(first) {
+                    Ok(Some(block)) if block.first == first => {
+                        return Ok(block.entries.first().map(|entry| (first, entry.received_at)));
+                    }
+                    Ok(_) | Err(JournalError::Damaged { .. }) => first.next(),
+                    Err(error) => return Err(error),
+                },
+                Err(JournalError::Damaged { .. }) => at.next(),
+                Err(error) => return Err(error),
+            };
+        }
+        Ok(None)
+    }
+
+    /// The end of the last block before `at` that can be read whole, and when its last event was received.
+    pub(super) fn readable_before(&self, at: Seq) -> Result<Option<(Seq, Millis)>, JournalError> {
+        let mut before = at.0;
+        while let Some(last) = before.checked_sub(1).filter(|last| *last >= self.first.0) {
+            before = match guarded(Seq(last), || self.first_of_block_at_or_before(Seq(last))) {
+                Ok(None) => break,
+                Ok(Some(first)) => match self.block_holding(first) {
+                    Ok(Some(block)) => {
+                        let end = block.end().min(at);
+                        return Ok(block.entries.last().map(|entry| (end, entry.received_at)));
+                    }
+                    Ok(None) | Err(JournalError::Damaged { .. }) => first.0,
+                    Err(error) => return Err(error),
+                },
+                Err(JournalError::Damaged { .. }) => last,
+                Err(error) => return Err(error),
+            };
+        }
+        Ok(None)
+    }
+
+    /// A place that the events reached at least, when [`Self::tip`] can not be read.
+    pub(super) fn reached(&self) -> Seq {
+        let last = guarded(self.first, || self.first_of_block_at_or_before(Seq(u64::MAX)));
+        let Ok(Some(first)) = last else { return self.first.next() };
+        let count = self.read(first).map_or(1, |found| claimed_count(&join(&found.chunks)));
+        Seq(first.0.saturating_add(count))
     }
 
     /// The place after the last event, and when that one was received; none when there is no event.
     pub(super) fn tip(&self) -> Result<Option<(Seq, Millis)>, JournalError> {
-        let Some(first) = self.first_of_block_at_or_before(Seq(u64::MAX))? else { return Ok(None) };
-        let found = self.read(first)?;
-        let bytes = join(&found.chunks);
-        let stored = Stored::parse(found.first, &bytes)?;
-        Ok(Some((stored.end(), stored.newest())))
+        guarded(self.first, || {
+            let Some(first) = self.first_of_block_at_or_before(Seq(u64::MAX))? else { return Ok(None) };
+            let found = self.read(first)?;
+            let bytes = join(&found.chunks);
+            let stored = Stored::parse(found.first, &bytes)?;
+            Ok(Some((stored.end(), stored.newest())))
+        })
     }
 
     /// Tells `take` of every event, the last first, until it has enough; says whether it wants more.
@@ -200,9 +246,18 @@ fn place(near: Seq, entry: sled::Result<(sled::IVec, sled::IVec)>) -> Result<Seq
     parse_key(near, &key).map(|(first, _)| first)
 }
 
+/// On some damage sled asserts instead of answering.
+fn guarded<T>(at: Seq, read: impl FnOnce() -> Result<T, JournalError>) -> Result<T, JournalError> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
+        Err(JournalError::Damaged { at, what: "the database gave up while it was read".to_owned() })
+    })
+}
+
 fn unreadable(at: Seq, error: sled::Error) -> JournalError {
     match error {
-        sled::Error::Corruption { .. } => JournalError::Damaged { at, what: error.to_string() },
+        sled::Error::Corruption { .. } | sled::Error::ReportableBug(_) => {
+            JournalError::Damaged { at, what: error.to_string() }
+        }
         other => JournalError::Storage(other.to_string()),
     }
 }
@@ -257,15 +312,19 @@ mod tests {
             blocks.push(block);
         }
         generation.commit().unwrap();
-        for at in 0..next {
+        assert_eq!(generation.block_holding(Seq(9)).unwrap(), None);
+        for at in 10..next {
             let expected = blocks.iter().find(|block| block.end() > Seq(at));
-            assert_eq!(generation.block_from(Seq(at)).unwrap().as_ref(), expected, "from {at}");
+            assert_eq!(generation.block_holding(Seq(at)).unwrap().as_ref(), expected, "at {at}");
+            let after = blocks.iter().find(|block| block.first >= Seq(at)).map(|block| block.first);
+            let readable = generation.readable_from(Seq(at), Seq(next)).unwrap().map(|(first, _)| first);
+            assert_eq!(readable, after, "from {at}");
+            let before =
+                blocks.iter().rev().find(|block| block.first < Seq(at)).map(|block| block.end().0.min(at));
+            let readable = generation.readable_before(Seq(at)).unwrap().map(|(end, _)| end.0);
+            assert_eq!(readable, before, "before {at}");
         }
-        assert_eq!(generation.block_from(Seq(next)).unwrap(), None);
-        for before in 0..=next + 1 {
-            let expected = blocks.iter().rev().find(|block| block.first < Seq(before));
-            assert_eq!(generation.block_before(Seq(before)).unwrap().as_ref(), expected, "before {before}");
-        }
+        assert_eq!(generation.block_holding(Seq(next)).unwrap(), None);
         assert_eq!(generation.tip().unwrap(), Some((Seq(next), Millis(next as i64 - 1))));
         let mut known = Vec::new();
         assert!(
@@ -295,7 +354,7 @@ mod tests {
         generation.database.db.insert(key(Seq(3), 1), "middle of a block").unwrap();
         generation.sweep_unfinished().unwrap();
         assert_eq!(generation.tip().unwrap().unwrap().0, Seq(3));
-        assert_eq!(generation.block_before(Seq(100)).unwrap(), Some(kept));
+        assert_eq!(generation.block_holding(Seq(2)).unwrap(), Some(kept));
         assert_eq!(generation.database.db.len(), 1);
     }
 
@@ -306,9 +365,9 @@ mod tests {
         let (bytes, _) = block(5, &[100_000]);
         generation.add(Seq(5), &bytes).unwrap();
         generation.database.db.insert(key(Seq(5), 2), vec![0; 30 << 10]).unwrap();
-        assert!(matches!(generation.block_from(Seq(0)), Err(JournalError::Damaged { at: Seq(5), .. })));
+        assert!(matches!(generation.block_holding(Seq(5)), Err(JournalError::Damaged { at: Seq(5), .. })));
         generation.database.db.remove(key(Seq(5), 1)).unwrap();
-        let error = generation.block_from(Seq(5)).unwrap_err().to_string();
+        let error = generation.block_holding(Seq(5)).unwrap_err().to_string();
         assert!(error.contains("chunk 1 of the block is missing"), "{error}");
     }
 

@@ -98,7 +98,12 @@ impl MainDatabase {
         log_end: Arc<AtomicU64>,
         health: Arc<Health>,
     ) -> Result<Self, JournalError> {
-        let database = Database::open(directory, on_sync)?;
+        let database = Database::open(directory, on_sync).map_err(|error| match error {
+            JournalError::Damaged { what, .. } => JournalError::Storage(format!(
+                "{what}; restore the data directory from a backup, or start with another one by --data and keep this one"
+            )),
+            other => other,
+        })?;
         let open = |table: Table| Ok((table, database.db.open_tree(format!("table:{}", table.name()))?));
         let tables =
             Table::ALL.into_iter().map(open).collect::<Result<Vec<_>, sled::Error>>().map_err(unreadable)?;

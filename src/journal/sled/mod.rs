@@ -12,6 +12,7 @@
 mod cache;
 mod chain;
 mod committer;
+mod damage;
 mod database;
 mod format;
 mod generation;
@@ -23,26 +24,29 @@ mod options;
 mod page;
 mod queue;
 mod retention;
+mod room;
 mod rotation;
 mod settler;
 mod start;
 mod store;
 
 pub use options::{Options, SyncHook};
-pub use retention::{Retention, Swept};
 pub use store::SledStore;
 
 use self::cache::Cache;
 use self::chain::Chain;
 use self::committer::Intake;
+use self::damage::Damage;
 use self::health::Health;
 use self::lock::DirectoryLock;
 use self::main_database::MainDatabase;
 use self::page::{Page, locate};
+use self::room::Room;
 use self::settler::Settler;
+use super::room::is_longer_ago;
 use super::{
-    AppendError, Appended, Block, Counts, End, Journal, JournalError, NewEvent, Seq, Settling, UploadId,
-    UploadNote,
+    AppendError, Appended, Block, Counts, End, Full, Journal, JournalError, NewEvent, Retention, Seq,
+    Settling, Swept, UploadId, UploadNote, Usage,
 };
 use crate::clock::Millis;
 use async_trait::async_trait;
@@ -64,6 +68,8 @@ struct Parts {
     settler: Settler,
     chain: Arc<Chain>,
     cache: Arc<Cache>,
+    damage: Damage,
+    room: Arc<Room>,
     main: Arc<MainDatabase>,
     health: Arc<Health>,
     log_end: Arc<AtomicU64>,
@@ -96,18 +102,6 @@ impl SledJournal {
             let _ = thread.join();
         }
     }
-
-    /// Drops the generations that are past `retention` at `now`, with all that is known of their events.
-    pub async fn sweep(&self, retention: Retention, now: Millis) -> Result<Swept, JournalError> {
-        let parts = self.parts.clone();
-        blocking(move || parts.sweep(retention, now)).await
-    }
-
-    /// Bytes that all databases take on the disk.
-    pub fn bytes(&self) -> u64 {
-        self.parts.chain.newest().map_or(0, |active| self.parts.chain.bytes(&active))
-            + self.parts.main.bytes()
-    }
 }
 
 impl Drop for SledJournal {
@@ -128,7 +122,10 @@ impl Parts {
     // What is written and not synced yet is not there for readers: it starts at the end.
     fn durable(&self, block: Option<Block>) -> Option<Arc<Block>> {
         let block = Arc::new(block.filter(|block| block.first < self.end())?);
-        self.cache.put(block.clone());
+        // What stands for lost events is made anew each time, and would only push others out.
+        if !block.entries.iter().any(|entry| entry.is_lost) {
+            self.cache.put(block.clone());
+        }
         Some(block)
     }
 
@@ -148,16 +145,22 @@ impl Parts {
 
     fn sweep(&self, retention: Retention, now: Millis) -> Result<Swept, JournalError> {
         let _one_at_a_time = self.sweeping.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(active) = self.chain.newest() else { return Ok(Swept::default()) };
         let settled_until = self.settled_until();
-        retention::Sweep {
-            chain: &self.chain,
-            main: &self.main,
-            cache: &self.cache,
-            settled_until,
-            active: &active,
+        let Self { chain, main, cache, room, damage, .. } = self;
+        retention::Sweep { chain, main, cache, room, damage, settled_until }.run(retention, now)
+    }
+
+    // Whether the newest generation has gone on for so long that its first events would outstay their time.
+    fn is_to_rotate(&self, retention: Retention, now: Millis) -> Result<bool, JournalError> {
+        let (Some(span), Some(active)) = (retention.part_span(), self.chain.newest()) else {
+            return Ok(false);
+        };
+        if active.first() >= self.end() {
+            return Ok(false);
         }
-        .run(retention, now)
+        let block = self.block_at(active.first())?;
+        let first = block.and_then(|block| block.entries.first().map(|entry| entry.received_at));
+        Ok(first.is_some_and(|first| is_longer_ago(first, span, now)))
     }
 }
 
@@ -182,7 +185,7 @@ impl Journal for SledJournal {
             return Ok(Some(block));
         }
         let parts = self.parts.clone();
-        blocking(move || Ok(parts.durable(parts.chain.block_from(at)?))).await
+        blocking(move || Ok(parts.durable(parts.block_from(at)?))).await
     }
 
     async fn block_before(&self, before: Seq) -> Result<Option<Arc<Block>>, JournalError> {
@@ -192,7 +195,7 @@ impl Journal for SledJournal {
             return Ok(Some(block));
         }
         let parts = self.parts.clone();
-        blocking(move || Ok(parts.durable(parts.chain.block_before(before)?))).await
+        blocking(move || Ok(parts.durable(parts.block_at(Seq(last))?))).await
     }
 
     fn end(&self) -> Seq {
@@ -233,5 +236,26 @@ impl Journal for SledJournal {
 
     fn broken(&self) -> Option<String> {
         self.parts.health.broken()
+    }
+
+    fn full(&self) -> Option<Full> {
+        self.parts.room.full()
+    }
+
+    fn usage(&self) -> Usage {
+        Usage { lost_events: self.parts.damage.events(), ..self.parts.room.usage() }
+    }
+
+    fn kept_from(&self) -> Seq {
+        self.parts.chain.oldest()
+    }
+
+    async fn sweep(&self, retention: Retention, now: Millis) -> Result<Swept, JournalError> {
+        let parts = self.parts.clone();
+        if blocking(move || parts.is_to_rotate(retention, now)).await? {
+            self.parts.intake.rotate().await;
+        }
+        let parts = self.parts.clone();
+        blocking(move || parts.sweep(retention, now)).await
     }
 }

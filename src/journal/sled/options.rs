@@ -16,6 +16,8 @@ pub struct Options {
     pub generation_bytes: u64,
     /// Bytes on the disk, all databases together, past which nothing more is accepted. Default 64 GiB.
     pub disk_bound: u64,
+    /// Bytes that events without an end may take on the disk; past it nothing more is accepted. Default 32 GiB.
+    pub pending_bound: u64,
     /// Free bytes of the file system below which nothing more is accepted, because sled can not even be opened on a full
     /// disk. Default 512 MiB.
     pub disk_reserve: u64,
@@ -38,6 +40,7 @@ impl Default for Options {
             generation_events: 500_000,
             generation_bytes: 1 << 30,
             disk_bound: 64 << 30,
+            pending_bound: 32 << 30,
             disk_reserve: 512 << 20,
             queue_bytes: 64 << 20,
             group_bytes: 4 << 20,

@@ -4,36 +4,16 @@
 
 use super::cache::Cache;
 use super::chain::{Chain, Slot};
-use super::generation::Generation;
+use super::damage::Damage;
 use super::main_database::MainDatabase;
 use super::page::EVENTS;
+use super::room::Room;
 use crate::clock::Millis;
-use crate::journal::{JournalError, Seq, UploadId};
+use crate::journal::{JournalError, Retention, Seq, Swept, UploadId};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Pages that are looked at for the lowest upload still referred to: 16,384 events, far more than wait at a time.
 const PAGES_LOOKED_AT: usize = 64;
-
-/// How long events are kept after all of their generation have ended. What has not ended is always kept.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Retention {
-    /// A generation is dropped when its newest event was received longer ago than this.
-    pub age: Option<Duration>,
-    /// Generations are dropped while all together take more bytes than this on the disk.
-    pub bytes: Option<u64>,
-}
-
-/// What a sweep gave back.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Swept {
-    /// Generations dropped.
-    pub generations: u64,
-    /// Events that were in them.
-    pub events: u64,
-    /// Bytes given back to the disk.
-    pub bytes: u64,
-}
 
 /// What a sweep needs.
 pub(super) struct Sweep<'a> {
@@ -41,7 +21,8 @@ pub(super) struct Sweep<'a> {
     pub(super) main: &'a MainDatabase,
     pub(super) cache: &'a Cache,
     pub(super) settled_until: Seq,
-    pub(super) active: &'a Generation,
+    pub(super) room: &'a Room,
+    pub(super) damage: &'a Damage,
 }
 
 impl Sweep<'_> {
@@ -50,11 +31,12 @@ impl Sweep<'_> {
         let mut swept = Swept::default();
         for (slot, end) in self.chain.spans() {
             let Some(end) = end.filter(|end| *end <= self.settled_until) else { break };
-            if !self.is_past(&slot, retention, now)? {
+            if !self.is_past(&slot, end, retention, now)? {
                 break;
             }
             self.chain.drop_oldest(&slot)?;
             self.cache.forget_below(end);
+            self.damage.forget_below(end);
             self.main.forget_below(end.0 / EVENTS, self.lowest_upload_from(end)?)?;
             swept.generations += 1;
             swept.events = swept.events.saturating_add(end.0.saturating_sub(slot.first.0));
@@ -64,16 +46,29 @@ impl Sweep<'_> {
         Ok(swept)
     }
 
-    fn is_past(&self, slot: &Arc<Slot>, retention: Retention, now: Millis) -> Result<bool, JournalError> {
-        if retention.bytes.is_some_and(|most| self.chain.bytes(self.active) > most) {
+    // Accepting comes before keeping: what has ended goes early when the disk is full.
+    fn is_past(
+        &self,
+        slot: &Arc<Slot>,
+        end: Seq,
+        retention: Retention,
+        now: Millis,
+    ) -> Result<bool, JournalError> {
+        if retention.bytes.is_some_and(|most| self.chain.bytes() > most) || self.room.disk_full().is_some() {
             return Ok(true);
         }
-        let Some(age) = retention.age else { return Ok(false) };
-        let generation = self.chain.generation(slot)?;
-        let newest = generation.map(|generation| generation.tip()).transpose()?.flatten();
-        let Some((_, newest)) = newest else { return Ok(false) };
-        let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
-        Ok(newest.0.saturating_add(age) < now.0)
+        if retention.age.is_none() {
+            return Ok(false);
+        }
+        let newest = match self.chain.generation(slot) {
+            Ok(generation) => {
+                generation.map(|generation| generation.readable_before(end)).transpose()?.flatten()
+            }
+            // What can not be read tells no age, and goes when its room is needed.
+            Err(JournalError::Damaged { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        Ok(newest.is_some_and(|(_, newest)| retention.is_past(newest, now)))
     }
 
     // Uploads are numbered in time, so notes below the lowest number that is still referred to are of no use.

@@ -3,6 +3,7 @@
 use super::cache::Cache;
 use super::chain::{Chain, Tip};
 use super::committer::{Committer, Intake};
+use super::damage::Damage;
 use super::format::Encoder;
 use super::health::Health;
 use super::ledger::Ledger;
@@ -10,11 +11,12 @@ use super::lock::DirectoryLock;
 use super::main_database::{Changes, MainDatabase};
 use super::options::Options;
 use super::page::EVENTS;
+use super::room::Room;
 use super::rotation::Rotation;
 use super::settler::Settler;
 use super::{Parts, SledJournal, SledStore};
 use crate::journal::window::{Window, WindowPolicy};
-use crate::journal::{End, JournalError, Seq, State};
+use crate::journal::{End, JournalError, Seq};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -49,11 +51,14 @@ pub(super) fn open(
     let grown = watch::Sender::new(end);
     let cache = Arc::new(Cache::new(options.cache_bytes));
     let intake = Arc::new(Intake::new(&options, health.clone()));
+    let room = Arc::new(Room::new(&options, directory, chain.clone(), main.clone(), log_end.clone()));
     let parts = Arc::new(Parts {
         intake: intake.clone(),
         settler: Settler::new(main.clone(), health.clone(), log_end.clone())?,
         chain: chain.clone(),
         cache: cache.clone(),
+        damage: Damage::default(),
+        room: room.clone(),
         main: main.clone(),
         health: health.clone(),
         log_end: log_end.clone(),
@@ -65,9 +70,8 @@ pub(super) fn open(
         intake,
         chain,
         cache,
-        main: main.clone(),
+        room,
         health,
-        directory: directory.to_owned(),
         rotation: Rotation::new(&options, ahead),
         window,
         active,
@@ -115,15 +119,7 @@ fn end_lost_events(
         return Ok(());
     }
     tracing::error!(%from, %until, "the log is damaged: the events between were accepted and can not be read any more");
-    let end = End {
-        state: State::Dead,
-        code: Some("lost_to_damage".to_owned()),
-        message: Some(
-            "the stored log was damaged and this event can not be read any more; send it again".to_owned(),
-        ),
-        upload: None,
-        revision: String::new(),
-    };
+    let end = End::lost();
     for first in (from.0..until.0).step_by(LOST_AT_ONCE) {
         let (mut proposal, mut changes) = (ledger.propose(), Changes::default());
         let last = until.0.min(first.saturating_add(LOST_AT_ONCE as u64));

@@ -64,7 +64,11 @@ async fn find(visit: &Visit) -> Result<EventDetail, PageError> {
     let id = visit.part("id");
     let missing = || PageError::NoSuchEvent(id.chars().take(40).collect());
     let seq = Seq::parse(id).ok_or_else(missing)?;
-    visit.admin.event(seq).await?.ok_or_else(missing)
+    match visit.admin.event(seq).await? {
+        Some(event) => Ok(event),
+        None if visit.admin.was_dropped(seq) => Err(PageError::EventDropped(seq)),
+        None => Err(missing()),
+    }
 }
 
 fn page(visit: &Visit, event: &EventDetail, copy: String, edited: Option<&Preview>) -> EventPage {

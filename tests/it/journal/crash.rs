@@ -12,7 +12,8 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 use tapline::clock::Millis;
-use tapline::journal::sled::{Options, Retention, SledJournal};
+use tapline::journal::Retention;
+use tapline::journal::sled::{Options, SledJournal};
 use tapline::journal::{Appended, Journal, NewEvent, Seq, Settling, UploadId};
 
 /// The child finds the data directory here, and by it that it is the child.

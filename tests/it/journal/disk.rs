@@ -1,6 +1,6 @@
 //! What only a disk can show: when an answer is given, what a failing or full disk does, damage, rotation, a second opener.
 
-use super::subject::{START, all, end, ends, event, events, fill, named, noise, note, one_generation, small};
+use super::subject::{START, all, end, ends, event, events, fill, named, noise, note, small};
 use futures_util::future::join_all;
 use std::io;
 use std::path::Path;
@@ -11,9 +11,10 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 use tapline::clock::Millis;
-use tapline::journal::sled::{Options, Retention, SledJournal, SledStore, SyncHook};
+use tapline::journal::sled::{Options, SledJournal, SledStore, SyncHook};
 use tapline::journal::{
-    AppendError, Appended, Counts, Journal, JournalError, NewEvent, Seq, Settling, Store, Table, UploadId,
+    AppendError, Appended, Counts, Journal, JournalError, NewEvent, Retention, Seq, Settling, Store, Table,
+    UploadId,
 };
 
 fn open(directory: &Path) -> (Arc<SledJournal>, Arc<SledStore>) {
@@ -409,61 +410,6 @@ async fn a_log_that_lost_its_newest_events_says_so_and_never_gives_their_places_
     assert_eq!(found[100].2, None, "a new event must not inherit an end");
     journal.settle(ends(90..100)).await.unwrap();
     assert_eq!(journal.settled_until(), Seq(250));
-}
-
-/// Flips one bit in every copy of an event's key, which is stored as it is.
-fn damage(directory: &Path, number: u64) {
-    let log = directory.join("gen-00000000000000000000/db");
-    let mut bytes = std::fs::read(&log).unwrap();
-    let key = event(number).dedup.0.to_be_bytes();
-    let places: Vec<_> = (0..bytes.len() - 16).filter(|at| bytes[*at..].starts_with(&key)).collect();
-    assert!(!places.is_empty());
-    places.iter().for_each(|at| bytes[at + 15] ^= 0x40);
-    std::fs::write(&log, bytes).unwrap();
-}
-
-async fn fill_with_blocks(directory: &Path, count: u64) {
-    let (journal, _store) = SledJournal::open(directory, one_generation()).unwrap();
-    for number in 0..count {
-        journal.append(vec![NewEvent { body: noise(number, 40_000), ..event(number) }]).await.unwrap();
-    }
-}
-
-#[tokio::test]
-async fn a_damaged_block_is_reported_with_its_place_and_the_others_can_be_read() {
-    let directory = tempfile::tempdir().unwrap();
-    fill_with_blocks(directory.path(), 300).await;
-    // Opening writes a snapshot. sled does not look again at the segments before it, and so does not see the damage.
-    drop(SledJournal::open(directory.path(), one_generation()).unwrap());
-    damage(directory.path(), 7);
-    let (journal, _store) = SledJournal::open(directory.path(), one_generation()).unwrap();
-    assert_eq!((journal.end(), journal.counts().dead), (Seq(300), 0));
-    let mut readable = 0;
-    for number in 0..300 {
-        match journal.block_from(Seq(number)).await {
-            Ok(block) => {
-                assert_eq!(block.unwrap().get(Seq(number)).unwrap().body, noise(number, 40_000));
-                readable += 1;
-            }
-            Err(error) => assert!(matches!(error, JournalError::Damaged { .. }), "{error}"),
-        }
-    }
-    assert!(journal.block_from(Seq(7)).await.is_err());
-    // sled reads leaves, and one of them holds up to 17 values.
-    assert!((280..300).contains(&readable), "{readable} of 300");
-    assert_eq!(journal.append(vec![event(1000)]).await.unwrap(), [Appended::Stored(Seq(300))]);
-}
-
-#[tokio::test]
-async fn damage_that_sled_takes_for_a_torn_end_is_not_passed_over_in_silence() {
-    let directory = tempfile::tempdir().unwrap();
-    fill_with_blocks(directory.path(), 40).await;
-    damage(directory.path(), 7);
-    let (journal, _store) = SledJournal::open(directory.path(), one_generation()).unwrap();
-    let left = all(&*journal).await.len() as u64;
-    assert!(left <= 7, "{left}");
-    assert_eq!((journal.end(), journal.counts().dead), (Seq(40), 40 - left));
-    assert_eq!(journal.append(vec![event(100)]).await.unwrap(), [Appended::Stored(Seq(40))]);
 }
 
 #[tokio::test]

@@ -116,14 +116,14 @@ pub fn note(id: UploadId) -> UploadNote {
     }
 }
 
-/// Every event of a journal, read forwards.
+/// Every event of a journal that can be read, forwards.
 pub async fn all(journal: &dyn Journal) -> Vec<(Seq, NewEvent, Option<End>)> {
     let mut found = Vec::new();
     let mut at = Seq(0);
     while let Some(block) = journal.block_from(at).await.unwrap() {
         let ends = journal.ends(&block).await.unwrap();
         assert_eq!(ends.len(), block.entries.len());
-        for ((place, entry), end) in block.iter().zip(ends) {
+        for ((place, entry), end) in block.iter().zip(ends).filter(|((_, entry), _)| !entry.is_lost) {
             let event = NewEvent {
                 dedup: DedupKey(0),
                 received_at: entry.received_at,

@@ -76,6 +76,12 @@ impl TestAppBuilder {
         self
     }
 
+    /// The same, with bounds of its own.
+    pub(crate) fn durable_with(mut self, options: tapline::journal::sled::Options) -> Self {
+        self.options.storage = Storage::Directory(options);
+        self.durable()
+    }
+
     /// Builds and serves.
     pub(crate) async fn start(self) -> TestApp {
         self.try_start().await.expect("an application")

@@ -1,7 +1,8 @@
 use super::{Browser, PASSWORD, form, text};
-use crate::support::app::TestApp;
+use crate::support::app::{START, TestApp};
 use std::collections::BTreeSet;
-use tapline::journal::{End, Seq, Settling, State, UploadNote};
+use tapline::journal::sled::Options;
+use tapline::journal::{End, Retention, Seq, Settling, State, UploadNote};
 
 async fn app() -> TestApp {
     TestApp::builder().variable("TAPLINE_ADMIN_PASSWORD", PASSWORD).start().await
@@ -306,4 +307,40 @@ async fn the_overview_counts_what_became_of_the_events() {
     }
     assert!(words.contains("Delivery is paused."), "{words}");
     assert_eq!(listed(browser.get("/events?state=dead").await.text()).0, [1]);
+}
+
+#[tokio::test]
+async fn an_event_whose_time_is_over_says_so_and_the_list_ends_before_it() {
+    let options = Options { generation_events: 4, block_bytes: 1, disk_reserve: 0, ..Options::default() };
+    let builder = TestApp::builder().variable("TAPLINE_ADMIN_PASSWORD", PASSWORD).durable_with(options);
+    let app = builder.start().await;
+    for number in 0..10 {
+        // Without an anonymousId the rules filter it.
+        let body = format!(r#"{{"userId":"user_{number}","event":"Seen","messageId":"m{number}"}}"#);
+        assert_eq!(app.post("/v1/track", body).await.status, 200);
+    }
+    app.settled().await;
+    let swept = app.app.journal.sweep(Retention { age: None, bytes: Some(0) }, START).await.unwrap();
+    let kept = app.app.journal.kept_from();
+    assert!(swept.events > 0 && kept == Seq(swept.events), "{swept:?}, from {kept}");
+    let browser = Browser::signed_in(&app).await;
+    let page = browser.get("/events/ev_0").await;
+    assert_eq!(page.status, 404);
+    let words = text(&page);
+    assert!(
+        words.contains("Event no longer kept") && words.contains("ev_0 ended, and was dropped"),
+        "{words}"
+    );
+    let page = browser.get("/events/ev_10").await;
+    assert!(page.status == 404 && text(&page).contains("Event not found"));
+    let expected: Vec<_> = (kept.0..10).rev().collect();
+    for address in ["/events", "/events?text=user_", "/events?state=filtered"] {
+        let page = browser.get(address).await;
+        assert_eq!(listed(page.text()), (expected.clone(), None), "{address}");
+    }
+    let first = browser.get(&format!("/events/{kept}")).await;
+    assert!(first.status == 200 && !first.text().contains(&format!("/events/ev_{}\"", kept.0 - 1)));
+    let before = browser.get(&format!("/events?before={kept}")).await;
+    assert_eq!((before.status, listed(before.text())), (200, (Vec::new(), None)));
+    assert_eq!(app.app.journal.counts().filtered, 10);
 }

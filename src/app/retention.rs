@@ -1,0 +1,55 @@
+//! Giving room back, now and then: what the settings say is over is dropped from the journal.
+
+use crate::clock::Clock;
+use crate::journal::{Journal, JournalError, Retention, Swept};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often it looks. A look costs next to nothing, and a full disk is to take again soon.
+const INTERVAL: Duration = Duration::from_secs(10);
+
+/// Drops what is past its time.
+pub struct Sweeper {
+    journal: Arc<dyn Journal>,
+    clock: Arc<dyn Clock>,
+    retention: Retention,
+    /// Whether the last look found the journal full, so that only a change is told.
+    was_full: bool,
+}
+
+impl Sweeper {
+    /// Keeps `journal` to `retention`, by the time of `clock`.
+    pub fn new(journal: Arc<dyn Journal>, clock: Arc<dyn Clock>, retention: Retention) -> Self {
+        Self { journal, clock, retention, was_full: false }
+    }
+
+    /// Looks once.
+    pub async fn step(&mut self) -> Result<Swept, JournalError> {
+        let swept = self.journal.sweep(self.retention, self.clock.now()).await?;
+        if swept.generations > 0 {
+            let Swept { generations, events, bytes } = swept;
+            tracing::info!(generations, events, bytes, "events past their time were dropped");
+        }
+        let full = self.journal.full();
+        match full {
+            Some(full) if !self.was_full => {
+                tracing::error!(why = full.name(), "events are refused until there is room: {full}");
+            }
+            None if self.was_full => tracing::info!("there is room again, and events are taken"),
+            _ => {}
+        }
+        self.was_full = full.is_some();
+        Ok(swept)
+    }
+
+    /// Looks for ever.
+    pub(super) async fn run(mut self) {
+        loop {
+            // What can not be dropped now is tried again; the bounds hold either way.
+            if let Err(error) = self.step().await {
+                tracing::error!(%error, "events past their time could not be dropped");
+            }
+            tokio::time::sleep(INTERVAL).await;
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! Copying the rest: every member of an object that no other line has taken.
+//! Copying the rest: every member of an object whose key in the record no other line has written.
 
 use super::reader::{Fields, Node};
 use super::{Limits, NameId, Origin, Scope, shape};

@@ -134,7 +134,11 @@ pub static DATA: Mapping = Mapping {
     what: "keys and how to make their values",
     doc: "Keys and how to make their values, written in this order.",
     keys: &[
-        Key::may("*", Mapping(|| &REST), "Copies every member that no other line has taken."),
+        Key::may(
+            "*",
+            Mapping(|| &REST),
+            "Copies every member whose key in the record no other line has written; `except` leaves members out by their own keys.",
+        ),
         Key::may(
             "**",
             Either(&[OneOrMany(&Origin), Mapping(|| &MERGE)]),
@@ -149,7 +153,7 @@ pub static DATA: Mapping = Mapping {
 pub static REST: Mapping = Mapping {
     name: "rest",
     what: "how to copy the rest, as `{ rest: properties, keys: snake_case }`",
-    doc: "Copies every member of an object that no other line has taken.",
+    doc: "Copies every member of an object whose key in the record no other line has written.",
     keys: &[
         REST_OF,
         Key::may("keys", Choice(|| words(&KeyCase::ALL)), "What keys become."),

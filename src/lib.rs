@@ -20,6 +20,9 @@ pub mod ingest;
 pub mod delivery;
 
 #[cfg(feature = "server")]
+pub mod backfill;
+
+#[cfg(feature = "server")]
 pub mod simulator;
 
 #[cfg(feature = "server")]

@@ -18,6 +18,7 @@ mod simulator;
 mod storage;
 mod test;
 mod transform;
+mod upload;
 
 pub use rules::RulesArgs;
 
@@ -45,6 +46,7 @@ enum Verb {
     Check(check::Args),
     Test(test::Args),
     Transform(transform::Args),
+    Upload(upload::Args),
     Fmt(fmt::Args),
     Init(init::Args),
     Schema(schema::Args),
@@ -92,6 +94,7 @@ pub fn run() -> ExitCode {
         Some(Verb::Check(args)) => check::run(&args, &mut out),
         Some(Verb::Test(args)) => test::run(&args, &mut out),
         Some(Verb::Transform(args)) => transform::run(&args, &mut out),
+        Some(Verb::Upload(args)) => upload::run(&args),
         Some(Verb::Fmt(args)) => fmt::run(&args, &mut out),
         Some(Verb::Init(args)) => init::run(&args, &mut out),
         Some(Verb::Schema(args)) => schema::run(&args, &mut out),

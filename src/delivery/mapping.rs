@@ -73,14 +73,19 @@ impl Mapping for LiveMapping {
     }
 
     fn map(&mut self, event: &[u8], received_at: Millis) -> Mapped {
-        let evaluation = self.evaluator.evaluate(
-            event,
-            &Context { received_at: Some(received_at.0), stopwatch: Some(clock::stopwatch) },
-        );
+        let context = Context { received_at: Some(received_at.0), stopwatch: Some(clock::stopwatch) };
+        Mapped::by(&mut self.evaluator, event, &context)
+    }
+}
+
+impl Mapped {
+    /// What the engine makes of an event, given as JSON.
+    pub fn by(evaluator: &mut Evaluator, event: &[u8], context: &Context) -> Self {
+        let evaluation = evaluator.evaluate(event, context);
         match evaluation.outcome {
             Outcome::Mapped => {}
-            Outcome::Filtered(reason) => return Mapped::Filtered(reason),
-            Outcome::Failed(reason) => return Mapped::Failed(reason),
+            Outcome::Filtered(reason) => return Self::Filtered(reason),
+            Outcome::Failed(reason) => return Self::Failed(reason),
         }
         let lane = evaluation.lane();
         let key = (!lane.is_empty()).then(|| LaneKey::of(&lane));
@@ -93,6 +98,6 @@ impl Mapping for LiveMapping {
                 _ => None,
             },
         };
-        Mapped::Records { key, records: evaluation.records().map(own).collect() }
+        Self::Records { key, records: evaluation.records().map(own).collect() }
     }
 }

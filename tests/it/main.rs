@@ -53,5 +53,7 @@ mod support;
 mod tidy;
 /// `tapline transform`.
 mod transform;
+/// A file of events straight to CleverTap's stand-in: `tapline upload`.
+mod upload;
 /// The console, as a browser sees it.
 mod web;

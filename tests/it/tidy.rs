@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What each room may import. Only `app` knows everything.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("engine", &["engine"]),
     ("clock", &[]),
     ("settings", &["settings"]),
@@ -15,6 +15,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("journal", &["journal", "engine", "clock"]),
     ("ingest", &["ingest", "journal", "engine", "clock", "settings"]),
     ("delivery", &["delivery", "journal", "engine", "clock", "settings", "rulebook"]),
+    ("backfill", &["backfill", "delivery", "journal", "engine", "clock", "settings"]),
     ("simulator", &["simulator", "settings"]),
     ("admin", &["admin", "delivery", "journal", "engine", "clock", "settings", "rulebook"]),
     ("web", &["web", "admin", "journal", "engine", "clock", "settings"]),
@@ -25,6 +26,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
             "cli",
             "app",
             "admin",
+            "backfill",
             "clock",
             "engine",
             "ingest",

@@ -4,15 +4,14 @@
 //! in the order read. Memory is bounded by the chunks on their way, whatever the size of the input.
 //! Deliberately nothing is sent anywhere.
 
-mod chunk;
 mod reject;
 mod worker;
 
 use super::Failure;
 use super::preview::parse_time;
+use crate::backfill::{Chunk, Chunks};
 use crate::clock;
 use crate::engine::{Context, Plan};
-use chunk::{Chunk, Chunks};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use reject::Rejects;
 use std::fs::File;
@@ -94,7 +93,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
 }
 
 /// A bar on stderr, where that is a terminal.
-fn progress(length: Option<u64>) -> ProgressBar {
+pub(super) fn progress(length: Option<u64>) -> ProgressBar {
     let bar = match length {
         Some(length) => ProgressBar::new(length),
         None => ProgressBar::no_length(),

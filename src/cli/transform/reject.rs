@@ -1,10 +1,9 @@
 //! Events that became no record: listed for the person at the terminal, kept in a file where one is named.
 
 use super::worker::Written;
+use crate::backfill::RejectDoc;
 use crate::cli::{Failure, say};
 use crate::engine::Reason;
-use serde::Serialize;
-use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -34,19 +33,6 @@ impl Reject {
     }
 }
 
-/// A line of the file.
-#[derive(Serialize)]
-struct RejectDoc<'a> {
-    line: u64,
-    outcome: &'static str,
-    reason: &'a Reason,
-    /// The event as received; as text where it is no JSON.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    event: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<String>,
-}
-
 /// Everything that was rejected, counted.
 pub struct Rejects {
     file: Option<BufWriter<File>>,
@@ -74,7 +60,8 @@ impl Rejects {
             self.rejected += 1;
             *self.by_code.entry((reject.failed, reject.reason.code.clone())).or_default() += 1;
             match &mut self.file {
-                Some(file) => write(file, reject)?,
+                Some(file) => RejectDoc::new(reject.line, reject.outcome(), &reject.reason, &reject.event)
+                    .render(file)?,
                 None if self.rejected <= LISTED => {
                     let Reason { code, message, .. } = &reject.reason;
                     say(&format!("line {}: {}: {code}: {message}", reject.line, reject.outcome()));
@@ -110,15 +97,4 @@ impl Rejects {
             _ => Err(Failure::NotGood(sum)),
         }
     }
-}
-
-fn write(file: &mut BufWriter<File>, reject: &Reject) -> io::Result<()> {
-    let event = serde_json::from_slice::<&RawValue>(&reject.event).ok();
-    let text = match event {
-        None if !reject.event.is_empty() => Some(String::from_utf8_lossy(&reject.event).into_owned()),
-        _ => None,
-    };
-    let doc = RejectDoc { line: reject.line, outcome: reject.outcome(), reason: &reject.reason, event, text };
-    serde_json::to_writer(&mut *file, &doc)?;
-    file.write_all(b"\n")
 }

@@ -1,8 +1,8 @@
 //! One thread that maps chunks.
 
-use super::chunk::{Chunk, MAX_LINE};
 use super::reject::Reject;
-use crate::engine::{Context, Evaluator, Outcome, Plan, Reason};
+use crate::backfill::{Chunk, event_on};
+use crate::engine::{Context, Evaluator, Outcome, Plan};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 
@@ -58,21 +58,13 @@ impl Worker {
     }
 
     fn map(&mut self, chunk: &Chunk, written: &mut Written) {
-        if chunk.too_long {
-            let message = format!("expected a line of at most {MAX_LINE} bytes, found {}", chunk.bytes);
-            let reason = Reason::new("line_too_long", message);
+        if chunk.is_too_long {
             written.events += 1;
-            written.rejects.push(Reject::new(chunk.first_line, b"", true, reason));
+            written.rejects.push(Reject::new(chunk.first_line, b"", true, chunk.too_long()));
             return;
         }
         for (line, number) in chunk.text().split(|byte| *byte == b'\n').zip(chunk.first_line..) {
-            let line = match number {
-                1 => line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line),
-                _ => line,
-            };
-            if line.trim_ascii().is_empty() {
-                continue;
-            }
+            let Some(line) = event_on(line, number) else { continue };
             written.events += 1;
             let evaluation = self.evaluator.evaluate(line, &self.context);
             for record in evaluation.records() {

@@ -1,5 +1,6 @@
 //! Cutting a stream into chunks of whole lines.
 
+use crate::engine::Reason;
 use std::io::{self, Read};
 
 /// About how long a chunk is.
@@ -21,7 +22,7 @@ pub struct Chunk {
     /// How many bytes of the input it stands for.
     pub bytes: usize,
     /// Set where the only line was longer than [`MAX_LINE`]; then there is only its beginning.
-    pub too_long: bool,
+    pub is_too_long: bool,
 }
 
 impl Chunk {
@@ -29,6 +30,24 @@ impl Chunk {
     pub fn text(&self) -> &[u8] {
         self.memory.get(..self.length).unwrap_or_default()
     }
+
+    /// The code of a line that is [too long](Self::is_too_long).
+    pub const TOO_LONG: &str = "line_too_long";
+
+    /// The reason of a line that is [too long](Self::is_too_long).
+    pub fn too_long(&self) -> Reason {
+        let message = format!("expected a line of at most {MAX_LINE} bytes, found {}", self.bytes);
+        Reason::new(Self::TOO_LONG, message)
+    }
+}
+
+/// The event on a line, without what some programs put at the beginning of a file; none where the line is blank.
+pub fn event_on(line: &[u8], number: u64) -> Option<&[u8]> {
+    let line = match number {
+        1 => line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line),
+        _ => line,
+    };
+    (!line.trim_ascii().is_empty()).then_some(line)
 }
 
 /// The chunks of a stream.
@@ -43,7 +62,12 @@ pub struct Chunks<R> {
 impl<R: Read> Chunks<R> {
     /// The chunks of `input`.
     pub fn new(input: R) -> Self {
-        Self { input, rest: Vec::new(), line: 1, ended: false }
+        Self::from_line(input, 1)
+    }
+
+    /// The chunks of `input`, which begins with the line of this number.
+    pub fn from_line(input: R, line: u64) -> Self {
+        Self { input, rest: Vec::new(), line, ended: false }
     }
 
     /// The next chunk, in memory that may have been used before. What a pipe has is not held back until there is more.
@@ -75,7 +99,7 @@ impl<R: Read> Chunks<R> {
     }
 
     fn chunk(&mut self, memory: Vec<u8>, length: usize) -> Chunk {
-        let chunk = Chunk { memory, length, first_line: self.line, bytes: length, too_long: false };
+        let chunk = Chunk { memory, length, first_line: self.line, bytes: length, is_too_long: false };
         self.line += chunk.text().iter().filter(|byte| **byte == b'\n').count() as u64;
         chunk
     }
@@ -113,7 +137,7 @@ impl<R: Read> Chunks<R> {
                 None => bytes += read,
             }
         }
-        let chunk = Chunk { memory, length: MAX_LINE, first_line: self.line, bytes, too_long: true };
+        let chunk = Chunk { memory, length: MAX_LINE, first_line: self.line, bytes, is_too_long: true };
         self.line += 1;
         Ok(chunk)
     }
@@ -186,7 +210,7 @@ mod tests {
         for drip in [4_096, usize::MAX] {
             let chunks = all(text.as_bytes(), drip);
             let seen: Vec<(u64, usize, bool)> =
-                chunks.iter().map(|chunk| (chunk.first_line, chunk.bytes, chunk.too_long)).collect();
+                chunks.iter().map(|chunk| (chunk.first_line, chunk.bytes, chunk.is_too_long)).collect();
             assert_eq!(seen, [(1, 6, false), (2, 3 * MAX_LINE + 1, true), (3, 5, false)]);
             assert_eq!(chunks[1].text().len(), MAX_LINE);
         }

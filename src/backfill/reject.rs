@@ -105,3 +105,35 @@ impl Rejects {
         Ok(Some(RejectsPlace { file: path.clone(), bytes }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_run_wrote_after_its_last_saving_is_written_by_the_next_run_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("rejects");
+        let reason = Reason::new("some_code", "some words");
+        let add = |rejects: &mut Rejects, line| rejects.add(line, "failed", &reason, b"{}").unwrap();
+        let lines = || {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let line = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap()["line"].as_u64();
+            text.lines().filter_map(line).collect::<Vec<u64>>()
+        };
+        let mut killed = Rejects::open(Some(&path), None).unwrap();
+        add(&mut killed, 1);
+        let saved = killed.sync().unwrap();
+        add(&mut killed, 2);
+        killed.sync().unwrap();
+        let mut next = Rejects::open(Some(&path), saved.as_ref()).unwrap();
+        assert_eq!(lines(), [1]);
+        add(&mut next, 2);
+        add(&mut next, 3);
+        next.sync().unwrap();
+        assert_eq!(lines(), [1, 2, 3]);
+        let elsewhere = RejectsPlace { file: directory.path().join("other"), bytes: 9 };
+        Rejects::open(Some(&path), Some(&elsewhere)).unwrap();
+        assert!(lines().is_empty(), "another run's file is made anew");
+    }
+}

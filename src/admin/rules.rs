@@ -5,6 +5,7 @@ use crate::engine::lint::{RuleSet, lint};
 use crate::engine::report::{self, Problem};
 use crate::engine::{Diagnostics, Plan};
 use crate::rulebook;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What is in force, and why the newest set is not if it is not.
@@ -72,6 +73,7 @@ impl Admin {
                 options: &options,
                 live: true,
                 cases: None,
+                foreign: &BTreeSet::new(),
             })
         };
         let stopping =

@@ -1,10 +1,11 @@
 //! `tapline check`: every problem in every rule file, and everything that is odd, in one run.
 
 use super::Failure;
-use crate::engine::diagnostic::{Diagnostics, Severity};
+use crate::engine::diagnostic::{Diagnostics, Place, Severity};
 use crate::engine::lint::{RuleSet, lint};
 use crate::engine::{Plan, RuleFiles, proof, report};
 use crate::rulebook;
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
@@ -40,14 +41,23 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
     let pack = args.rules.pack.as_deref();
     let plan = args.rules.compile_live(&files);
     let cases = cases(args);
+    let embedded = rulebook::embedded_paths(&args.rules.rules, &files);
+    // Without a directory it is the program's own rules that are judged.
+    let foreign = if args.rules.rules.is_dir() { embedded.clone() } else { BTreeSet::new() };
     // A pack that a flag names is judged as preview judges it.
-    let set =
-        RuleSet { files: &files, pack, options: &options, live: pack.is_none(), cases: cases.as_deref() };
+    let set = RuleSet {
+        files: &files,
+        pack,
+        options: &options,
+        live: pack.is_none(),
+        cases: cases.as_deref(),
+        foreign: &foreign,
+    };
     let found = match lint(&set) {
         Ok(warnings) => warnings,
         Err(problems) => problems,
     };
-    show(args, &found, out)?;
+    show(args, &found, &embedded, out)?;
     if let (Format::Human, Ok(plan)) = (args.format, &plan) {
         writeln!(
             out,
@@ -72,15 +82,36 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
     }
 }
 
-fn show(args: &Args, found: &Diagnostics, out: &mut dyn Write) -> std::io::Result<()> {
+fn show(
+    args: &Args,
+    found: &Diagnostics,
+    embedded: &BTreeSet<String>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let directory = args.rules.rules.to_string_lossy().replace('\\', "/");
+    let render = |format| report::render(&without_embedded(found, embedded), format, &directory);
     let text = match args.format {
         Format::Human => found.render(is_colourful()),
-        Format::Json => report::render(found, report::Format::Json, &directory),
-        Format::Github => report::render(found, report::Format::Github, &directory),
-        Format::Sarif => report::render(found, report::Format::Sarif, &directory),
+        Format::Json => render(report::Format::Json),
+        Format::Github => render(report::Format::Github),
+        Format::Sarif => render(report::Format::Sarif),
     };
     out.write_all(text.as_bytes())
+}
+
+/// What is about a file inside the program has no file that another program could open: the message says where it is.
+fn without_embedded(found: &Diagnostics, embedded: &BTreeSet<String>) -> Diagnostics {
+    let mut shown = found.clone();
+    let is_embedded = |place: &Place| embedded.contains(&*place.file);
+    shown.retain(|problem| !problem.place.as_ref().is_some_and(is_embedded));
+    for problem in found.iter() {
+        if let Some(place) = problem.place.as_ref().filter(|place| is_embedded(place)) {
+            let message = format!("{} ({place}, inside the program)", problem.message);
+            shown.push(problem.code, None, message, problem.help.clone());
+        }
+    }
+    shown.sort();
+    shown
 }
 
 /// The cases next to the rules; none where there are none or where they can not be read, which is `tapline test`'s to say.

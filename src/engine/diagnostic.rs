@@ -3,11 +3,10 @@
 //! Problems are collected, never thrown: whoever compiles rules gets all of them at once.
 //! The first thing to know: a code, once released, keeps its meaning for ever; new problems get new numbers.
 
+use super::excerpt::{self, Excerpt};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
 
 /// What kind of problem. Ranges: `R1xx` YAML and shape, `R2xx` conditions, `R3xx` mapping,
@@ -252,7 +251,7 @@ impl Diagnostics {
         self.sources.insert(file, text);
     }
 
-    /// Adds a problem.
+    /// Adds a problem. What looks like a secret in its words is masked.
     pub fn push(
         &mut self,
         code: Code,
@@ -260,7 +259,8 @@ impl Diagnostics {
         message: impl Into<String>,
         help: Option<String>,
     ) {
-        self.list.push(Diagnostic { code, message: message.into(), place, help });
+        let (message, help) = (excerpt::mask(&message.into()), help.map(|help| excerpt::mask(&help)));
+        self.list.push(Diagnostic { code, message, place, help });
     }
 
     /// Adds what was found elsewhere, with the texts it is about.
@@ -313,25 +313,23 @@ impl Diagnostics {
         self.list.dedup();
     }
 
-    /// Everything for a person: the line, a caret under the whole key, the help.
+    /// Everything for a person: the line, a caret under the whole key, the help. Secrets in the lines are masked.
     pub fn render(&self, colour: bool) -> String {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
         let mut text = String::new();
+        let excerpts: BTreeMap<&str, Excerpt> = self.excerpts().collect();
         for problem in &self.list {
             let level = match problem.code.severity() {
                 Severity::Error => Level::ERROR,
                 Severity::Warning => Level::WARNING,
             };
             let title = level.primary_title(problem.message.as_str()).id(problem.code.as_str());
-            let mut group = match problem.place.as_ref().and_then(|p| Some((p, self.sources.get(&p.file)?))) {
-                Some((place, source)) => {
-                    let (shown, span) = shown(problem.code, place, source);
-                    title.element(
-                        Snippet::source(shown)
-                            .path(place.file.as_ref())
-                            .annotation(AnnotationKind::Primary.span(span)),
-                    )
-                }
+            let mut group = match problem.place.as_ref().and_then(|p| Some((p, excerpts.get(&*p.file)?))) {
+                Some((place, excerpt)) => title.element(
+                    Snippet::source(excerpt.text())
+                        .path(place.file.as_ref())
+                        .annotation(AnnotationKind::Primary.span(excerpt.span(place))),
+                ),
                 None => Group::with_title(title),
             };
             if let Some(help) = &problem.help {
@@ -342,28 +340,20 @@ impl Diagnostics {
         }
         text
     }
-}
 
-/// A file's text and the stretch of it that is marked: of what goes over several lines the first. What should not be in
-/// the file is not shown again either.
-fn shown<'s>(code: Code, place: &Place, source: &'s str) -> (Cow<'s, str>, Range<usize>) {
-    // A mark of byte order would be counted as a column.
-    let (source, skipped) = match source.strip_prefix('\u{feff}') {
-        Some(rest) => (rest, source.len() - rest.len()),
-        None => (source, 0),
-    };
-    let end = place.end.saturating_sub(skipped).min(source.len());
-    let start = place.start.saturating_sub(skipped).min(end);
-    let inside = source.get(start..end).unwrap_or_default();
-    let first = inside.lines().next().unwrap_or_default().trim_end();
-    let span = start..(start + first.len()).max(start + 1).min(source.len());
-    if code != Code::R609 {
-        return (Cow::Borrowed(source), span);
+    /// The files that problems are about, as they may be shown.
+    fn excerpts(&self) -> impl Iterator<Item = (&str, Excerpt)> {
+        let about =
+            self.sources.iter().filter(|(file, _)| self.places().any(|(_, place)| place.file == **file));
+        about.map(|(file, source)| {
+            let here = self.places().filter(move |(code, place)| *code == Code::R609 && place.file == *file);
+            (&**file, Excerpt::new(source, here.map(|(_, place)| place.start..place.end)))
+        })
     }
-    let hide = |c: char| if c == '\n' || c == '\r' { c.to_string() } else { "*".repeat(c.len_utf8()) };
-    let hidden: String = inside.chars().map(hide).collect();
-    let (before, after) = (source.get(..start).unwrap_or_default(), source.get(end..).unwrap_or_default());
-    (Cow::Owned(format!("{before}{hidden}{after}")), span)
+
+    fn places(&self) -> impl Iterator<Item = (Code, &Place)> {
+        self.list.iter().filter_map(|problem| Some((problem.code, problem.place.as_ref()?)))
+    }
 }
 
 impl fmt::Display for Diagnostics {

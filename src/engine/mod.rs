@@ -9,6 +9,7 @@ pub mod diagnostic;
 pub mod difference;
 pub mod evaluate;
 pub mod event;
+mod excerpt;
 mod expand;
 mod explain;
 pub mod explanation;

@@ -110,6 +110,12 @@ impl Plan {
         &self.packs
     }
 
+    /// The id of the last rule before the first that makes records: those in front say which calls are not for CleverTap.
+    pub fn last_guard(&self) -> Option<&str> {
+        let guards = self.pack.rules.iter().take_while(|rule| !matches!(rule.action, Action::Emit(_)));
+        guards.last().map(|rule| &*rule.id)
+    }
+
     /// Whether a pack makes SDK calls, so that it can be previewed and not be live.
     pub fn is_preview_only(&self, pack: &str) -> bool {
         self.preview_only.iter().any(|name| name == pack)

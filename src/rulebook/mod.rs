@@ -18,7 +18,7 @@ use crate::engine::script::is_script;
 use crate::settings::Settings;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use include_dir::{Dir, include_dir};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -49,8 +49,16 @@ fn add_embedded_packs(files: &mut RuleFiles) {
 
 /// Names of the packs in use that are the binary's own, because the directory has none of that name.
 pub fn embedded_packs(directory: &Path, files: &RuleFiles) -> Vec<String> {
-    let is_embedded = |file: &&String| !directory.join(file).exists();
-    files.keys().filter(is_embedded).filter_map(|file| plan::pack_name(file)).map(str::to_owned).collect()
+    embedded_paths(directory, files)
+        .iter()
+        .filter_map(|file| plan::pack_name(file))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Paths of the files in use that are only inside the binary.
+pub fn embedded_paths(directory: &Path, files: &RuleFiles) -> BTreeSet<String> {
+    files.keys().filter(|file| !directory.join(file).exists()).cloned().collect()
 }
 
 /// Paths of the YAML files in a directory and below it, cases included, in order of name.

@@ -3,11 +3,12 @@
 //!
 //! A file is the pack `rules`, or, where it holds `cases:`, cases next to rules. Comments at its head stand for what is
 //! around it: `# pack: NAME` and `# option: KEY=VALUE` for flags, `# entry: LINE` for a line of the entry file,
-//! `# named: NAME` for the pack it names, each `# event: {…}` for a case. Of files whose name begins with `silent` nothing
+//! `# named: NAME` for the pack it names, `# foreign` in the first line
+//! for a pack that is inside the program, each `# event: {…}` for a case. Of files whose name begins with `silent` nothing
 //! may be said: lints have some each.
 //! `UPDATE_GOLDEN=1` rewrites what is said, for reading the difference before it is committed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use tapline::engine::diagnostic::{Code, Severity, did_you_mean};
 use tapline::engine::lint::{RuleSet, lint};
@@ -67,7 +68,10 @@ fn judge(text: &str) -> Diagnostics {
     });
     assert!(problems.is_empty(), "{problems}");
     let pack = flags("# pack:").first().copied().or(Some(named));
-    let set = RuleSet { files: &files, pack, options: &options, live: true, cases: cases.as_deref() };
+    let cases = cases.as_deref();
+    let foreign = text.starts_with("# foreign\n").then(|| "packs/rules.yaml".to_owned());
+    let foreign: BTreeSet<String> = foreign.into_iter().collect();
+    let set = RuleSet { files: &files, pack, options: &options, live: true, cases, foreign: &foreign };
     lint(&set).unwrap_or_else(|problems| problems)
 }
 
@@ -200,8 +204,14 @@ fn the_shipped_rules_are_free_of_lints() {
     let tests = rulebook::load_tests(none).unwrap();
     let cases: Vec<_> =
         tests.iter().flat_map(|(file, text)| proof::parse(file, text, &read, &mut problems)).collect();
-    let set =
-        RuleSet { files: &files, pack: None, options: &BTreeMap::new(), live: true, cases: Some(&cases) };
+    let set = RuleSet {
+        files: &files,
+        pack: None,
+        options: &BTreeMap::new(),
+        live: true,
+        cases: Some(&cases),
+        foreign: &BTreeSet::new(),
+    };
     let found = lint(&set).unwrap_or_else(|problems| problems);
     assert!(problems.is_empty() && found.is_empty(), "{problems}{}", found.render(false));
 }

@@ -1,7 +1,7 @@
 //! Lints hold for every event: what is called unreachable is never reached.
 
 use proptest::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tapline::engine::diagnostic::Code;
 use tapline::engine::lint::{RuleSet, lint};
@@ -103,7 +103,7 @@ proptest! {
         let head = "version: 1\npack: p\noptions: { both: { type: boolean, default: true, label: B } }\nrules:\n";
         let files: RuleFiles = [("packs/p.yaml".to_owned(), format!("{head}{rules}"))].into();
         let options: BTreeMap<_, _> = [("both".to_owned(), both.into())].into();
-        let set = RuleSet { files: &files, pack: Some("p"), options: &options, live: true, cases: None };
+        let set = RuleSet { files: &files, pack: Some("p"), options: &options, live: true, cases: None, foreign: &BTreeSet::new() };
         let found = lint(&set).map_err(|problems| TestCaseError::fail(problems.to_string()))?;
         let unreachable: Vec<&str> = found
             .iter()

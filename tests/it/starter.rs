@@ -42,7 +42,7 @@ async fn what_init_writes_passes_every_check_on_every_pack() {
         .unwrap();
         for verb in [
             &["fmt", "--check"][..],
-            &["check"],
+            &["check", "--deny-warnings"],
             &["test", "--min-coverage", "100"],
             &["preview", event.to_str().unwrap()],
         ] {
@@ -88,8 +88,11 @@ async fn the_rule_that_init_shows_as_a_comment_can_be_taken_as_it_stands() {
     let at = text.find("  # - id: trial-started").unwrap();
     let (head, rule) = text.split_at(at);
     fs::write(&entry, format!("{head}{}", rule.replace("  # ", "  "))).unwrap();
+    assert!(rule.contains("after: event-name-restricted"), "{rule}");
     let ended = run(&["check"], &directory).await;
     assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    let untested: Vec<&str> = ended.stdout.lines().filter(|line| line.contains("[R608]")).collect();
+    assert_eq!(untested, ["warning[R608]: no case in `tests/` reaches the rule `trial-started`"]);
     let ended = run(&["test", "--min-coverage", "100"], &directory).await;
     assert_eq!(ended.code, Some(1), "a rule without a case is told of");
     assert!(ended.stdout.contains("not covered: trial-started"), "{}", ended.stdout);
@@ -150,4 +153,20 @@ fn the_revision_covers_the_packs_inside_the_program() {
     files.get_mut("packs/segment-cloud.yaml").unwrap().push_str("# another release\n");
     let after = Plan::compile(&files, None, &Default::default()).unwrap().revision().to_owned();
     assert_ne!(before, after);
+}
+
+#[tokio::test]
+async fn programs_are_told_of_no_file_that_is_only_inside_the_program() {
+    let directory = tempfile::tempdir().unwrap();
+    // Only together do the two decide all that the pack's rule is for, so it is the pack's rule that is spoken of.
+    let entry = "version: 1\npack: segment-cloud\nrules:\n  - id: known\n    \
+                 when: { type: page, present: userId }\n    filter: { code: a, message: m }\n  - id: unknown\n    \
+                 when: { type: page, missing: userId }\n    filter: { code: b, message: m }\n";
+    fs::write(directory.path().join("tapline.yaml"), entry).unwrap();
+    for format in ["github", "sarif", "json"] {
+        let ended = run(&["check", "--format", format], directory.path()).await;
+        let named = format!("{}/packs", directory.path().display());
+        assert!(!ended.stdout.contains(&named), "{}", ended.stdout);
+        assert!(ended.stdout.contains("inside the program)"), "{}", ended.stdout);
+    }
 }

@@ -70,7 +70,11 @@ fn files(pack: &str) -> Result<Vec<(String, String)>, Failure> {
     }
     // The pack that a directory stands on is the one that goes live.
     let plan = Plan::compile_live(&embedded, Some(pack), &BTreeMap::new()).map_err(Failure::FoundProblems)?;
-    let fill = |text: &str| text.replace("PACK", pack).replace("# OPTIONS\n", &options(&plan));
+    let place = plan.last_guard().map(|id| format!("  #   after: {id}\n")).unwrap_or_default();
+    let fill = |text: &str| {
+        let text = text.replace("PACK", pack).replace("# OPTIONS\n", &options(&plan));
+        text.replace("  #   after: GUARD\n", &place)
+    };
     let mut files: Vec<(String, String)> = vec![
         ("tapline.yaml".into(), fill(include_str!("tapline.yaml"))),
         ("tests/local.yaml".into(), fill(include_str!("local.yaml"))),

@@ -12,7 +12,7 @@ mod name;
 mod order;
 mod part;
 mod path;
-mod secret;
+pub(super) mod secret;
 mod untested;
 mod witness;
 
@@ -21,7 +21,7 @@ use super::plan::{Plan, RuleFiles};
 use super::proof::Case;
 use super::rules::allow::Allow;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A set of files, and how it is run.
@@ -37,6 +37,9 @@ pub struct RuleSet<'a> {
     pub live: bool,
     /// The cases next to the rules; none where they are not at hand.
     pub cases: Option<&'a [Case]>,
+    /// Files of `files` that are somebody else's, as the packs inside the program: whether their rules are tested is not
+    /// for whoever is asked here.
+    pub foreign: &'a BTreeSet<String>,
 }
 
 /// Everything that is odd about a set, in all of its packs. A set that does not compile has problems instead.
@@ -58,14 +61,14 @@ pub fn lint(set: &RuleSet<'_>) -> Result<Diagnostics, Diagnostics> {
     }
     secret::lint(set.files, &mut found);
     let tested = set.cases.is_some_and(|cases| untested::lint(set, cases, &plans, &mut found));
-    silence(&plans, tested, &mut found);
+    silence(&plans, tested, set.foreign, &mut found);
     found.sort();
     Ok(found)
 }
 
 /// Takes out what is allowed, and complains of what allows nothing. Whether rules are tested is known only where cases
-/// were run.
-fn silence(plans: &[Arc<Plan>], tested: bool, found: &mut Diagnostics) {
+/// were run, and of no foreign file.
+fn silence(plans: &[Arc<Plan>], tested: bool, foreign: &BTreeSet<String>, found: &mut Diagnostics) {
     let allows: Vec<&Allow> = plans.iter().flat_map(|plan| &plan.pack.survey.allows).collect();
     let used: Vec<bool> = allows
         .iter()
@@ -73,6 +76,7 @@ fn silence(plans: &[Arc<Plan>], tested: bool, found: &mut Diagnostics) {
         .collect();
     found.retain(|lint| !allows.iter().any(|allow| allow.covers(lint.code, lint.place.as_ref())));
     for (allow, used) in allows.iter().zip(used) {
+        let tested = tested && !foreign.contains(&*allow.place.file);
         if !used && (tested || allow.code != Code::R608) {
             let message = format!("`allow` silences no {} here", allow.code);
             let help = "take it out of the list";

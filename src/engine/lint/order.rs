@@ -5,7 +5,7 @@
 
 use super::logic::{Answer, Prover};
 use crate::engine::diagnostic::{Code, Diagnostics};
-use crate::engine::plan::Plan;
+use crate::engine::plan::{self, Plan};
 use crate::engine::rules::condition::Condition;
 use crate::engine::rules::rule::{Action, Rule};
 
@@ -53,9 +53,17 @@ fn unreachable(rule: &Rule, shadows: &[&Rule], found: &mut Diagnostics) {
     let by =
         shadows.iter().map(|rule| format!("`{}` ({})", rule.id, rule.place)).collect::<Vec<_>>().join(", ");
     let alone = shadows.len() == 1;
+    let is_of_pack = |rule: &Rule| plan::pack_name(&rule.place.file).is_some();
     match shadows.first() {
+        // A local rule stands behind a rule of the pack only where it is put there.
+        Some(first) if !is_of_pack(rule) && shadows.iter().all(|shadow| is_of_pack(shadow)) => {
+            let verb = if alone { "decides" } else { "together decide" };
+            let message = format!("no event reaches the rule `{}`: {by} {verb} all of its events", rule.id);
+            let help = format!("place it by `before: {}`, or take it out", first.id);
+            found.push(Code::R601, Some(rule.place.clone()), message, Some(help));
+        }
         // Whoever writes local rules can not move those of a pack.
-        Some(local) if alone && local.place.file != rule.place.file => {
+        Some(local) if alone && !is_of_pack(local) && is_of_pack(rule) => {
             let message =
                 format!("`{}` decides every event of the rule `{}` ({})", local.id, rule.id, rule.place);
             let help = format!("write `replaces: {}` in it, or narrow its condition", rule.id);

@@ -7,6 +7,7 @@ use crate::engine::plan::RuleFiles;
 use crate::engine::rules::reader::Node;
 use crate::engine::rules::source::Source;
 use crate::engine::script::is_script;
+use std::ops::Range;
 
 /// Domains that belong to nobody. Source: <https://www.rfc-editor.org/rfc/rfc2606>, read 2026-11.
 const NOBODYS: [&str; 3] = ["example.com", "example.org", "example.net"];
@@ -74,14 +75,39 @@ fn suspicious(text: &str) -> Option<(&str, &'static str)> {
     if let Some(number) = phone(text) {
         return Some((number, "a phone number"));
     }
-    let words = text.split(|c: char| c.is_whitespace() || "\"'`<>(){}[],;=|".contains(c));
-    words.filter(|word| !word.is_empty()).find_map(|word| {
-        let bare = word.trim_matches(|c: char| ".:!?".contains(c));
-        let what = known_start(bare)
-            .or_else(|| token(bare))
-            .or_else(|| is_email(bare).then_some("an e-mail address"));
-        what.map(|what| (bare, what))
+    words(text).find_map(|(_, word)| judge(word).map(|what| (word, what)))
+}
+
+/// Every stretch of a line, in bytes, that should not be shown again: the same words, and numbers wherever they stand,
+/// because a line as it is written holds more than one text.
+pub(in crate::engine) fn stretches(line: &str) -> Vec<Range<usize>> {
+    let secrets = words(line).filter(|(_, word)| judge(word).is_some());
+    let mut found: Vec<Range<usize>> = secrets.map(|(start, word)| start..start + word.len()).collect();
+    for (start, _) in line.match_indices('+') {
+        let rest = line.get(start + 1..).unwrap_or_default();
+        let end = rest.find(|c: char| !(c.is_ascii_digit() || " -().".contains(c))).unwrap_or(rest.len());
+        let number = line.get(start..start + 1 + end).unwrap_or_default();
+        found.extend(phone(number).map(|number| start..start + number.len()));
+    }
+    found
+}
+
+/// The words of a text, each with its first byte.
+fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let separates = |c: char| c.is_whitespace() || "\"'`<>(){}[],;=|".contains(c);
+    let mut start = 0;
+    text.split_inclusive(separates).map(move |piece| {
+        let at = start;
+        start += piece.len();
+        let word = piece.trim_end_matches(separates);
+        let trims = |c: char| ".:!?".contains(c);
+        let skipped = word.len() - word.trim_start_matches(trims).len();
+        (at + skipped, word.trim_matches(trims))
     })
+}
+
+fn judge(word: &str) -> Option<&'static str> {
+    known_start(word).or_else(|| token(word)).or_else(|| is_email(word).then_some("an e-mail address"))
 }
 
 fn known_start(word: &str) -> Option<&'static str> {

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Runs the cases, and says whether that could be done. Of packs that have no case nothing is said: whoever has begun to
-/// write some wants to know what is missing.
+/// write some wants to know what is missing. Nor of foreign files, which have been proved where they come from.
 pub fn lint(set: &RuleSet<'_>, cases: &[Case], plans: &[Arc<Plan>], found: &mut Diagnostics) -> bool {
     let Some(live) = plans.first() else { return false };
     let mut coverage = Coverage::default();
@@ -36,7 +36,8 @@ pub fn lint(set: &RuleSet<'_>, cases: &[Case], plans: &[Arc<Plan>], found: &mut 
     }
     for plan in plans.iter().filter(|plan| tested.contains(plan.pack())) {
         let rules = plan.pack.rules.iter().chain(&plan.pack.extras);
-        rules.filter(|rule| !coverage.has_reached(&rule.place)).for_each(|rule| untested(rule, found));
+        let own = rules.filter(|rule| !set.foreign.contains(&*rule.place.file));
+        own.filter(|rule| !coverage.has_reached(&rule.place)).for_each(|rule| untested(rule, found));
     }
     true
 }

@@ -45,7 +45,13 @@ impl<'a> Layer<'a> {
         scope: &Scope<'_>,
         problems: &mut Diagnostics,
     ) {
-        for (id, place) in &self.disable {
+        for (at, (id, place)) in self.disable.iter().enumerate() {
+            if let Some((_, first)) = self.disable.iter().take(at).find(|(other, _)| other == id) {
+                let message = format!("`{id}` is listed twice in `disable`, first in line {}", first.line);
+                let help = "keep one of the two";
+                problems.push(Code::R102, Some(place.clone()), message, Some(help.into()));
+                continue;
+            }
             let before = rules.len() + extras.len();
             let ids = ids(rules, extras);
             rules.retain(|rule| *rule.id != **id);

@@ -77,14 +77,14 @@ impl RecordTemplate {
         let standard = *kind == RecordKind::Profile;
         let data = fields.get("data").map(|node| Data::parse(&node, standard, scope, problems));
         let max_fields = match (fields.get("max_fields"), kind) {
-            (Some(node), _) => parse_max_fields(&node, scope, problems)?,
-            (None, RecordKind::Event) => limits.most(limit::EVENT_PROPERTIES),
-            (None, _) => limits.most(limit::PROFILE_FIELDS),
+            (Some(node), _) => parse_max_fields(&node, scope, problems),
+            (None, RecordKind::Event) => Some(limits.most(limit::EVENT_PROPERTIES)),
+            (None, _) => Some(limits.most(limit::PROFILE_FIELDS)),
         };
         fields.finish(problems);
         let data = data.unwrap_or_default();
-        let call = None;
-        Some(Self { kind: *kind, address: address?, name, ts, limits, call, data, max_fields, when, place })
+        let (call, address, max_fields) = (None, address?, max_fields?);
+        Some(Self { kind: *kind, address, name, ts, limits, call, data, max_fields, when, place })
     }
 
     fn parse_call(

@@ -84,7 +84,13 @@ impl Source {
                     _ => place.unwrap_or(whole),
                 };
                 let message = format!("this is not YAML: {}", without_place(&error.to_string()));
-                problems.push(Code::R101, Some(place), message, help_for(&error.to_string(), document));
+                let help = match bracket_in_a_path(text, &place) {
+                    Some(path) => Some(format!(
+                        "`[` begins a list between braces; put the path in quotes: `\"{path}\"`"
+                    )),
+                    None => help_for(&error.to_string(), document),
+                };
+                problems.push(Code::R101, Some(place), message, help);
                 return None;
             }
             (Ok((_, Some(error))), _) => {
@@ -188,6 +194,20 @@ fn without_place(message: &str) -> String {
         Some(more) => format!("{before}, {more}"),
         None => before.to_owned(),
     }
+}
+
+/// The path with an index, as `properties.order[0].x`, that ends a reading at a place: without quotes, YAML takes its
+/// bracket for that of a list.
+fn bracket_in_a_path<'t>(text: &'t str, place: &Place) -> Option<&'t str> {
+    let line = text.lines().nth(usize::try_from(place.line).ok()?.checked_sub(1)?)?;
+    let words = line.split(|c: char| c.is_whitespace() || "{},\"'".contains(c));
+    let mut words = words.map(|word| word.trim_end_matches(':'));
+    words.find(|word| {
+        let Some((before, after)) = word.split_once('[') else { return false };
+        let index = after.split_once(']').map_or("", |(index, _)| index);
+        let digits = !index.is_empty() && index.bytes().all(|b| b.is_ascii_digit());
+        digits && before.starts_with(|c: char| c.is_alphabetic() || c == '$')
+    })
 }
 
 /// What to do about the mistakes that are made most.

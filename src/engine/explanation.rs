@@ -75,7 +75,7 @@ fn of_problem(code: Code) -> [&'static str; 3] {
             "Correct the line that is named; YAML wants blanks for indentation, and closing brackets and quotes.",
         ],
         Code::R102 => [
-            "One mapping holds the same key twice, so that one of the two would silently be lost.",
+            "One mapping holds the same key twice, or `disable` the same rule, so that one of the two would silently be lost.",
             "when: { type: track, type: page }",
             "Keep one of the two, or write one key with a list.",
         ],

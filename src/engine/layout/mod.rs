@@ -7,6 +7,7 @@
 
 mod block;
 mod comment;
+pub(in crate::engine) mod patch;
 mod rule;
 
 use super::diagnostic::Diagnostics;
@@ -125,6 +126,7 @@ fn set(text: &str) -> Result<String, String> {
     Ok(comment::keep_inside((&parse(text)?, text), (&parse(&set)?, &set)))
 }
 
+/// The syntax of a text, with every blank and comment; says why where it is not understood.
 fn parse(text: &str) -> Result<SyntaxNode, String> {
     check_indent(text)?;
     guarded(|| yaml_parser::parse(text).map_err(|error| first_line(&error.to_string())))

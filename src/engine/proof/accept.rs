@@ -1,21 +1,19 @@
 //! Writing what events become into a test file as what is expected from now on.
 //!
-//! Only the lines of the `expect` blocks in question change; everything else of the file stays byte for byte.
-//! The new text is read again before it is handed out, so that a block that could not be replaced by lines is refused.
+//! Only the values that differ change (`patch.rs`); everything else of the file stays byte for byte.
+//! The new text is read again before it is handed out, so that one that does not say what it should is refused.
 
-use super::case::{Case, Expect, ExpectedRecord, parse};
+use super::case::{Case, End, Expect, ExpectedRecord, parse};
 use super::difference::compare;
 use crate::engine::diagnostic::Diagnostics;
+use crate::engine::layout::patch::Patch;
 use crate::engine::preview::Preview;
-use crate::engine::rules::source;
+use crate::engine::rules::source::Source;
 use serde_json::{Map, Value};
 
 /// Why a file was left as it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotAccepted {
-    /// The block is not alone on its lines.
-    #[error("the `expect` of `{0}` shares a line with other keys; give it a line of its own")]
-    SharedLine(String),
     /// The file would no longer say what it says.
     #[error("the `expect` of `{0}` can not be written without changing something else; write it by hand")]
     NotFaithful(String),
@@ -28,88 +26,106 @@ pub fn accept(
     results: &[(&Case, &Preview)],
     read: &dyn Fn(&str) -> Result<String, String>,
 ) -> Result<String, NotAccepted> {
-    let mut lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
-    let ending = if text.contains("\r\n") { "\r\n" } else { "\n" };
-    let mut ordered = results.to_vec();
-    // From the last to the first, so that the lines of those before keep their numbers.
-    ordered.sort_by_key(|(case, _)| std::cmp::Reverse(case.expect_place.line));
-    for (case, result) in &ordered {
-        replace(&mut lines, case, result, ending)?;
-    }
-    let new = lines.concat();
+    let first = results.first().map(|(case, _)| case.name.clone()).unwrap_or_default();
+    let new = rewrite(file, text, results).ok_or(NotAccepted::NotFaithful(first))?;
     verify(file, text, &new, results, read)?;
     Ok(new)
 }
 
-fn replace(lines: &mut Vec<String>, case: &Case, result: &Preview, ending: &str) -> Result<(), NotAccepted> {
-    let shared = || NotAccepted::SharedLine(case.name.clone());
-    let first = case.expect_place.line.saturating_sub(1) as usize;
-    let column = case.expect_place.column.saturating_sub(1) as usize;
-    let line = lines.get(first).ok_or_else(shared)?;
-    let (before, key) = line.split_at_checked(column).ok_or_else(shared)?;
-    if !before.chars().all(|c| c == ' ' || c == '-') {
-        return Err(shared());
+fn rewrite(file: &str, text: &str, results: &[(&Case, &Preview)]) -> Option<String> {
+    let source = Source::parse(file, text, &mut Diagnostics::default())?;
+    let all = serde_json::to_value(&source.value).ok()?;
+    let cases = all.get("cases")?.as_array()?;
+    let mut patch = Patch::new(text)?;
+    for (case, result) in results {
+        let written = cases.iter().find(|written| written["name"].as_str() == Some(&case.name))?;
+        let expect = written.get("expect")?;
+        patch.set(case.expect_place.start, expect, &wanted(expect, &case.expect, result))?;
     }
-    let is_comment = |line: &str| line.trim_start().starts_with('#');
-    let is_inside = |line: &str| line.len() - line.trim_start_matches(' ').len() > column;
-    let mut end = first + 1;
-    for (index, line) in lines.iter().enumerate().skip(first + 1) {
-        if line.trim().is_empty() || is_comment(line) {
-            continue;
-        }
-        if !is_inside(line) {
-            break;
-        }
-        end = index + 1;
-    }
-    // A note behind `expect:` belongs to the key, and stays with it.
-    let note = key.trim_end().strip_prefix("expect:").map(str::trim_start).filter(|rest| is_comment(rest));
-    let note = note.map(|note| format!(" {note}")).unwrap_or_default();
-    let mut block = vec![format!("{before}expect:{note}{ending}")];
-    let comments = lines.iter().take(end).skip(first + 1).filter(|line| is_comment(line));
-    block.extend(comments.cloned());
-    let not_faithful = || NotAccepted::NotFaithful(case.name.clone());
-    let yaml = source::render(&expected(&case.expect, result)).ok_or_else(not_faithful)?;
-    let indent = " ".repeat(column + 2);
-    for line in yaml.lines() {
-        let indent = if line.is_empty() { "" } else { &indent };
-        block.push(format!("{indent}{line}{ending}"));
-    }
-    lines.splice(first..end, block);
-    Ok(())
+    Some(patch.apply())
 }
 
-/// What the event became, in the form of an `expect`.
-fn expected(before: &Expect, result: &Preview) -> Value {
+/// What the event became, in the form of an `expect`: the keys that are named, as far as its end still has them.
+fn wanted(written: &Value, before: &Expect, result: &Preview) -> Value {
+    let text = |key: &str, new: &str| match written.get(key) {
+        Some(old) if old.as_str().map(str::trim) == Some(new) => old.clone(),
+        _ => Value::from(new),
+    };
+    let has_records = before.records.as_ref().is_some_and(|list| !list.is_empty());
+    let was_mapped = has_records || before.outcome == Some(End::Mapped);
+    let is_filled = |key| written.get(key).is_some();
     let mut members = Map::new();
     match &result.reason {
         Some(reason) => {
-            members.insert("outcome".into(), result.outcome.into());
-            members.insert("reason".into(), Value::from(&*reason.code));
-            if before.message.is_some() {
-                members.insert("message".into(), Value::from(&*reason.message));
+            if was_mapped || is_filled("outcome") {
+                members.insert("outcome".into(), result.outcome.into());
+            }
+            if was_mapped || is_filled("reason") || !compare_ends(before, result) {
+                members.insert("reason".into(), text("reason", &reason.code));
+            }
+            if is_filled("message") {
+                members.insert("message".into(), text("message", &reason.message));
             }
         }
         None => {
-            let as_text = |index| {
-                let before = before.records.as_ref().and_then(|list| list.get(index));
-                matches!(before, Some(ExpectedRecord::Text(_)))
-            };
-            let records = result.records.iter().enumerate().map(|(index, record)| {
-                let value = serde_json::from_str(record.get()).ok().filter(|_| !as_text(index));
-                value.unwrap_or_else(|| Value::from(record.get()))
-            });
-            members.insert("records".into(), records.collect());
+            if is_filled("outcome") {
+                members.insert("outcome".into(), result.outcome.into());
+            }
+            let lost = !was_mapped && (is_filled("reason") || is_filled("message") || is_filled("outcome"));
+            if is_filled("records") || lost && !before.subset {
+                members.insert("records".into(), records(written, before, result));
+            } else if lost {
+                members.insert("outcome".into(), result.outcome.into());
+            }
         }
     }
     if before.rules.is_some() {
         members.insert("rules".into(), super::applied(result).into());
     }
-    if before.warnings.is_some() || !result.warnings.is_empty() {
-        let codes = result.warnings.iter().map(|warning| Value::from(warning.code));
-        members.insert("warnings".into(), codes.collect());
+    if let Some(named) = &before.warnings {
+        let codes: Vec<&str> = result.warnings.iter().map(|warning| warning.code).collect();
+        let kept = named.iter().map(String::as_str).filter(|code| codes.contains(code)).collect();
+        members.insert("warnings".into(), if before.subset { kept } else { codes }.into());
     }
     Value::Object(members)
+}
+
+/// Whether the end is one that the case names.
+fn compare_ends(before: &Expect, result: &Preview) -> bool {
+    before.outcome.is_none_or(|end| end.as_str() == result.outcome)
+}
+
+fn records(written: &Value, before: &Expect, result: &Preview) -> Value {
+    let named = before.records.as_deref().unwrap_or_default();
+    let written = written.get("records").and_then(Value::as_array);
+    // More records than are named may be there where only some are.
+    let most = if before.subset { named.len() } else { usize::MAX };
+    let records = result.records.iter().take(most).enumerate().map(|(index, record)| {
+        let old = written.and_then(|list| list.get(index));
+        let value = serde_json::from_str::<Value>(record.get()).ok();
+        match (named.get(index), old, value) {
+            (Some(ExpectedRecord::Text(text)), Some(old), _) if text == record.get() => old.clone(),
+            (Some(ExpectedRecord::Text(_)), _, _) | (_, _, None) => Value::from(record.get()),
+            (Some(ExpectedRecord::Value(named)), _, Some(value)) if before.subset => prune(named, value),
+            (_, _, Some(value)) => value,
+        }
+    });
+    records.collect()
+}
+
+/// Of `got` what `named` names.
+fn prune(named: &Value, got: Value) -> Value {
+    match (named, got) {
+        (Value::Object(named), Value::Object(mut got)) => {
+            let kept =
+                named.iter().filter_map(|(key, named)| Some((key.clone(), prune(named, got.remove(key)?))));
+            Value::Object(kept.collect())
+        }
+        (Value::Array(named), Value::Array(got)) => {
+            named.iter().zip(got).map(|(named, got)| prune(named, got)).collect()
+        }
+        (_, got) => got,
+    }
 }
 
 /// Reads the new text: the accepted cases now hold, and nothing else of any case changed.

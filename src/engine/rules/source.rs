@@ -239,6 +239,11 @@ pub fn render(value: &serde_json::Value) -> Option<String> {
     serde_yaml::to_string(value).ok()
 }
 
+/// What YAML says, where JSON has a form for it.
+pub fn read(text: &str) -> Option<serde_json::Value> {
+    serde_yaml::from_str(text).ok()
+}
+
 /// A key as it stands in a pointer (RFC 6901).
 pub fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")

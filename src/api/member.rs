@@ -1,6 +1,7 @@
 //! The members of a request's object, each as raw JSON, so that every one can be judged and all problems be named.
 
 use super::{Problem, RequestError};
+use crate::admin::Candidate;
 use serde::Deserializer;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -68,6 +69,15 @@ impl<'a> Members<'a> {
                 ));
                 None
             }
+        }
+    }
+
+    /// Takes out the members that name candidate rules.
+    pub(super) fn candidate(&mut self) -> Candidate {
+        Candidate {
+            pack: self.read("pack", "a pack's name as text"),
+            options: self.read("options", "an object of option names and values").unwrap_or_default(),
+            files: self.read("rules", "an object of file names and their text").unwrap_or_default(),
         }
     }
 

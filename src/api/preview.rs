@@ -3,8 +3,8 @@
 use super::member::{Members, pointer};
 use super::{Problem, RequestError, answer};
 use crate::admin::{Admin, Candidate, MOST_EVENTS, PreviewOutcome};
+use crate::engine::Preview;
 use crate::engine::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::engine::{Preview, RuleFiles};
 use actix_web::HttpResponse;
 use actix_web::web::{Bytes, Data};
 use serde::Serialize;
@@ -68,13 +68,7 @@ fn parse(body: &[u8]) -> Result<Request, Problem> {
             Vec::new()
         }
     };
-    let candidate = Candidate {
-        pack: members.read("pack", "a pack's name as text"),
-        options: members.read("options", "an object of option names and values").unwrap_or_default(),
-        files: members
-            .read::<RuleFiles>("rules", "an object of file names and their text")
-            .unwrap_or_default(),
-    };
+    let candidate = members.candidate();
     let trace = members.read("trace", "`true` or `false`").unwrap_or_default();
     members.finish(&KNOWN)?;
     Ok(Request { events, candidate, trace })

@@ -2,9 +2,8 @@
 
 use super::member::Members;
 use super::{Problem, answer};
-use crate::admin::{Admin, Candidate, RuleRevision, RulesStatus, Validation};
+use crate::admin::{Admin, RuleRevision, RulesStatus, Validation};
 use crate::clock::Millis;
-use crate::engine::RuleFiles;
 use crate::engine::report;
 use actix_web::HttpResponse;
 use actix_web::web::{Bytes, Data};
@@ -76,13 +75,7 @@ pub(super) async fn show(admin: Data<Admin>, _: Bytes) -> Result<HttpResponse, P
 /// Handles `POST /v1/validate`. A candidate that is no good is a good answer: the request asked for just that.
 pub(super) async fn validate(admin: Data<Admin>, body: Bytes) -> Result<HttpResponse, Problem> {
     let mut members = Members::parse(&body)?;
-    let candidate = Candidate {
-        pack: members.read("pack", "a pack's name as text"),
-        options: members.read("options", "an object of option names and values").unwrap_or_default(),
-        files: members
-            .read::<RuleFiles>("rules", "an object of file names and their text")
-            .unwrap_or_default(),
-    };
+    let candidate = members.candidate();
     members.finish(&KNOWN)?;
     match admin.validate(candidate).await {
         Validation::Fit { revision, problems } => {

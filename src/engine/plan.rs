@@ -51,6 +51,11 @@ impl Plan {
     ) -> Result<Self, Diagnostics> {
         let mut problems = Diagnostics::default();
         let plan = compile(files, pack, options, &mut problems);
+        Self::judge(plan, problems)
+    }
+
+    /// A plan unless there are errors; what else was found goes along with it.
+    fn judge(plan: Option<Self>, mut problems: Diagnostics) -> Result<Self, Diagnostics> {
         problems.sort();
         match plan {
             Some(plan) if !problems.has_errors() => Ok(Self { notices: problems, ..plan }),
@@ -78,11 +83,7 @@ impl Plan {
                         let another pack be live";
             problems.push(Code::R310, Some(place.clone()), message, Some(help.into()));
         }
-        problems.sort();
-        match plan {
-            Some(plan) if !problems.has_errors() => Ok(Self { notices: problems, ..plan }),
-            _ => Err(problems),
-        }
+        Self::judge(plan, problems)
     }
 
     /// The first twelve digits of [`Self::hash`], for people.

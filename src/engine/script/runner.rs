@@ -106,7 +106,10 @@ impl Runner {
         self.scope.clear();
         match made {
             Ok(made) => made.map_err(|error| error::outcome(*error, script)),
-            Err(_) => Err(error::outcome(EvalAltResult::ErrorUnboundThis(Position::NONE), script)),
+            Err(_) => {
+                let what = "the script engine itself failed; the log has its words".into();
+                Err(error::outcome(EvalAltResult::ErrorRuntime(what, Position::NONE), script))
+            }
         }
     }
 

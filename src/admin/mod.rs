@@ -44,7 +44,7 @@ pub use setup::{ClaimOutcome, FirstStart, StartError};
 pub use token::{ApiCaller, ApiToken};
 
 use crate::clock::{Clock, Millis};
-use crate::delivery::DeliveryStatus;
+use crate::delivery::{DeliveryStatus, Slots};
 use crate::journal::{Journal, JournalError, Store};
 use crate::rulebook::LiveRules;
 use crate::settings::LiveSettings;
@@ -69,6 +69,8 @@ pub struct Ground {
     pub rules: Arc<LiveRules>,
     /// How delivery stands.
     pub delivery: Arc<DeliveryStatus>,
+    /// How many requests may be at CleverTap.
+    pub slots: Slots,
     /// The data directory; the first-start token is written there.
     pub data: PathBuf,
     /// The `TAPLINE_*` variables that were set when the process started.

@@ -7,7 +7,7 @@ use super::stop::{Signals, Stopper, Stopping};
 use super::storage::{Closer, Opened};
 use super::{App, guard, metric, server};
 use crate::admin::{Admin, AdminError, FirstStart, Ground, RevisionArchive, StartError, load_settings};
-use crate::delivery::{CleverTap, DeliveryStatus, LiveMapping, Parts, Timeouts};
+use crate::delivery::{CleverTap, DeliveryStatus, LiveMapping, Parts, Slots, Timeouts};
 use crate::ingest::{Ingest, IngestMetrics};
 use crate::journal::JournalError;
 use crate::rulebook::{LiveRules, Problem};
@@ -97,6 +97,7 @@ impl Application {
             settings: Arc::clone(&settings),
             rules: Arc::clone(&rules),
             delivery: Arc::clone(&delivery),
+            slots: Slots::default(),
             data: options.data,
             environment,
         }));

@@ -2,17 +2,14 @@
 //!
 //! It validates one profile by `dryRun=1`, so nothing is stored at CleverTap.
 
+use super::Slots;
 use super::account::{Account, AccountError};
 use super::client::{Answer, CleverTap, Mode, NoAnswer, NoAnswerKind, Reply, Timeouts};
 use crate::settings::Settings;
 use bytes::Bytes;
 use std::fmt;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
-
-/// CleverTap lets 15 uploads of an account be in flight; 12 are the lanes'.
-static SPARE: Semaphore = Semaphore::const_new(3);
 
 /// The one record that is validated. The name says whose it is should it ever be seen.
 const PROBE: &[u8] =
@@ -98,8 +95,8 @@ impl fmt::Display for ConnectionTest {
     }
 }
 
-/// Asks CleverTap whether it lets us in. Never more than three at once; others wait.
-pub async fn test_connection(settings: &Settings) -> ConnectionTest {
+/// Asks CleverTap whether it lets us in, once there is a place for the request.
+pub async fn test_connection(settings: &Settings, slots: &Slots) -> ConnectionTest {
     let ended = |verdict, address, status, took| ConnectionTest { verdict, address, status, took };
     let account = match Account::of(settings) {
         Ok(account) => account,
@@ -107,8 +104,7 @@ pub async fn test_connection(settings: &Settings) -> ConnectionTest {
             return ended(ConnectionVerdict::NotReady(error), String::new(), None, Duration::ZERO);
         }
     };
-    // The semaphore is never closed, so an error can not come; going on without a place would be right even then.
-    let _place = SPARE.acquire().await;
+    let _slot = slots.spare().await;
     let begun = Instant::now();
     let reply = CleverTap::new(TIMEOUTS).send(&account, Mode::DryRun, Bytes::from_static(PROBE)).await;
     let (verdict, status) = match reply {

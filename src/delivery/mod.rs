@@ -20,6 +20,7 @@ mod mapping;
 mod queue;
 mod reader;
 mod retry;
+mod slot;
 mod status;
 mod token;
 mod worker;
@@ -33,6 +34,7 @@ pub use lane::{LANES, LaneKey};
 pub use mapping::{LiveMapping, Mapped, MappedRecord, Mapping};
 pub use queue::BatchPolicy;
 pub use retry::{RetryAfter, RetryPolicy, RetryReason};
+pub use slot::{IN_FLIGHT, Slot, Slots};
 pub use status::{DeliveryStatus, DeliveryTotals, LastAnswer, Pause, PauseCode};
 pub use token::TokenKey;
 

@@ -27,7 +27,7 @@ impl Admin {
             Err(problems) => return Ok(Err(problems)),
         };
         let (settings, _) = self.ground.environment.overlay(&wanted);
-        let found = test_connection(&settings).await;
+        let found = test_connection(&settings, &self.ground.slots).await;
         Ok(Ok(Check { good: found.is_authorised(), verdict: found.to_string() }))
     }
 }

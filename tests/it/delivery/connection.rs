@@ -1,13 +1,13 @@
 //! The connection test says in words what is wrong, and stores nothing at CleverTap.
 
 use super::rig::{settings, simulator};
-use tapline::delivery::{ConnectionVerdict, test_connection};
+use tapline::delivery::{ConnectionVerdict, Slots, test_connection};
 use tapline::settings::{Secret, Settings};
 
 #[tokio::test]
 async fn a_good_account_is_let_in_and_nothing_is_stored() {
     let simulator = simulator(&[]).await;
-    let test = test_connection(&settings(&simulator.base_url(), "passcode")).await;
+    let test = test_connection(&settings(&simulator.base_url(), "passcode"), &Slots::default()).await;
     assert!(test.is_authorised(), "{test}");
     assert!(test.to_string().starts_with("CleverTap lets Tapline in (http://127.0.0.1:"), "{test}");
     assert_eq!((simulator.tally().uploads, simulator.tally().taken), (1, 0));
@@ -43,7 +43,7 @@ async fn every_other_end_is_a_sentence_of_its_own() {
     for (faults, passcode, check, words) in cases {
         let simulator = simulator(faults).await;
         simulator.set_passcode(Secret::parse("right"));
-        let test = test_connection(&settings(&simulator.base_url(), passcode)).await;
+        let test = test_connection(&settings(&simulator.base_url(), passcode), &Slots::default()).await;
         assert!(check(&test.verdict), "{faults:?}: {test:?}");
         let sentence = test.to_string();
         assert!(sentence.contains(words) && sentence.ends_with('.'), "{faults:?}: {sentence}");
@@ -53,7 +53,7 @@ async fn every_other_end_is_a_sentence_of_its_own() {
 
 #[tokio::test]
 async fn what_is_missing_is_said_without_asking_anyone() {
-    let test = test_connection(&Settings::default()).await;
+    let test = test_connection(&Settings::default(), &Slots::default()).await;
     assert_eq!(
         test.to_string(),
         "Not tested: there is no account ID and no passcode yet; enter it on the Settings page."

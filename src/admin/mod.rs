@@ -9,6 +9,7 @@
 mod account;
 mod digest;
 mod handover;
+mod idempotency;
 mod overview;
 mod password;
 mod permission;
@@ -26,6 +27,7 @@ pub mod event;
 
 pub use account::{LoginOutcome, UserName};
 pub use digest::{Digest, random_text};
+pub use idempotency::IdempotencyKey;
 pub use overview::{Overview, Share};
 pub use password::{Password, PasswordProblem};
 pub use permission::Permission;

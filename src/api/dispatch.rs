@@ -1,10 +1,10 @@
 //! The one way into every call: token, permission, media type and size are checked here and nowhere else.
 
 use super::answer::finish;
-use super::route::Row;
+use super::call::Call;
+use super::route::{Body, Row};
 use super::{Problem, body};
-use crate::admin::{Admin, Permission};
-use actix_web::http::Method;
+use crate::admin::{Admin, ApiCaller, Permission};
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::{Bytes, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -16,32 +16,32 @@ pub(super) async fn serve(
     payload: Payload,
     admin: Data<Admin>,
 ) -> HttpResponse {
-    finish(answer(row, &request, payload, admin).await)
+    finish(answer(row, request, payload, admin).await)
 }
 
 async fn answer(
     row: &'static Row,
-    request: &HttpRequest,
+    request: HttpRequest,
     payload: Payload,
     admin: Data<Admin>,
 ) -> Result<HttpResponse, Problem> {
-    check_token(request, &admin, row.permission).await?;
-    // What only asks has nothing to say in a body.
-    let body = match row.method == Method::GET {
-        true => Bytes::new(),
-        false => body::read(request, payload).await?,
+    let caller = caller(&request, &admin, row.permission).await?;
+    let body = match row.body {
+        Body::Nothing => Bytes::new(),
+        Body::Json => body::read(&request, payload).await?,
     };
-    (row.handler)(admin, body).await
+    (row.handler)(Call::new(admin, caller, body, request)).await
 }
 
-async fn check_token(request: &HttpRequest, admin: &Admin, permission: Permission) -> Result<(), Problem> {
+/// Who shows a good token that allows this.
+async fn caller(request: &HttpRequest, admin: &Admin, permission: Permission) -> Result<ApiCaller, Problem> {
     let value = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let (scheme, token) = value.and_then(|value| value.split_once(' ')).ok_or(Problem::Unauthorised)?;
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(Problem::Unauthorised);
     }
     let caller = admin.api_caller(token.trim()).await?.ok_or(Problem::Unauthorised)?;
-    if caller.may(permission) { Ok(()) } else { Err(Problem::Forbidden) }
+    if caller.may(permission) { Ok(caller) } else { Err(Problem::Forbidden) }
 }
 
 /// For addresses that are not in the table.

@@ -7,6 +7,7 @@
 
 mod answer;
 mod body;
+mod call;
 mod dispatch;
 mod member;
 mod preview;
@@ -15,7 +16,7 @@ mod route;
 mod rules;
 
 pub use problem::{MEDIA_TYPE, Problem, RequestError};
-pub use route::{ROWS, Row};
+pub use route::{Body, ROWS, Row};
 
 use actix_web::web;
 

@@ -1,12 +1,12 @@
 //! `POST /v1/preview`: what would become of events, with the live rules or a candidate. Stores nothing and sends nothing.
 
+use super::call::Call;
 use super::member::{Members, pointer};
 use super::{Problem, RequestError, answer};
-use crate::admin::{Admin, Candidate, MOST_EVENTS, PreviewOutcome};
+use crate::admin::{Candidate, MOST_EVENTS, PreviewOutcome};
 use crate::engine::Preview;
 use crate::engine::diagnostic::{Code, Diagnostic, Diagnostics};
 use actix_web::HttpResponse;
-use actix_web::web::{Bytes, Data};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -27,10 +27,10 @@ struct ResultsDoc {
 }
 
 /// Handles the call.
-pub(super) async fn preview(admin: Data<Admin>, body: Bytes) -> Result<HttpResponse, Problem> {
-    let Request { events, candidate, trace } = parse(&body)?;
+pub(super) async fn preview(call: Call) -> Result<HttpResponse, Problem> {
+    let Request { events, candidate, trace } = parse(&call.body)?;
     let files: Vec<String> = candidate.files.keys().cloned().collect();
-    match admin.preview_with(events, candidate, trace).await {
+    match call.admin.preview_with(events, candidate, trace).await {
         PreviewOutcome::Previewed(results) => answer::json(&ResultsDoc { results }),
         PreviewOutcome::BadRules(diagnostics) => Err(Problem::Invalid(complaints(&diagnostics, &files))),
         PreviewOutcome::Unreadable(error) => {
@@ -92,12 +92,11 @@ fn complaints(diagnostics: &Diagnostics, files: &[String]) -> Vec<RequestError> 
             _ => diagnostic.message.clone(),
         };
         RequestError {
-            pointer,
-            detail,
             code: Some(diagnostic.code.as_str().to_owned()),
             line: place.map(|place| place.line),
             column: place.map(|place| place.column),
             suggestion: diagnostic.help.clone(),
+            ..RequestError::new(pointer, detail)
         }
     };
     diagnostics.iter().map(complaint).collect()

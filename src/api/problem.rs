@@ -24,10 +24,14 @@ pub enum Problem {
     Method(String),
     /// 408: the body did not come in time.
     Timeout,
+    /// 409: it can not be done as things stand; holds how they stand and what to do.
+    Conflict(String),
     /// 413: the body is larger than this many bytes.
     TooLarge(usize),
     /// 415: not JSON; holds what was found.
     MediaType(String),
+    /// 422: the `Idempotency-Key` was used for another request before.
+    KeyReused,
     /// 500: our doing; the log says more.
     Failed,
     /// 503: come back in a few seconds.
@@ -39,6 +43,9 @@ pub enum Problem {
 pub struct RequestError {
     /// RFC 6901, into the request's body; empty for all of it.
     pub pointer: String,
+    /// The query parameter or header that it is about, where it is not the body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameter: Option<String>,
     /// What was expected and what was found.
     pub detail: String,
     /// The stable code, where there is one.
@@ -59,7 +66,12 @@ impl RequestError {
     /// With no more than where and what.
     pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         let (pointer, detail) = (pointer.into(), detail.into());
-        Self { pointer, detail, code: None, line: None, column: None, suggestion: None }
+        Self { pointer, parameter: None, detail, code: None, line: None, column: None, suggestion: None }
+    }
+
+    /// About a query parameter or a header.
+    pub fn parameter(name: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { parameter: Some(name.into()), ..Self::new("", detail) }
     }
 }
 
@@ -95,6 +107,8 @@ impl Problem {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Timeout => StatusCode::REQUEST_TIMEOUT,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
@@ -115,6 +129,11 @@ impl Problem {
             Self::NotFound => ("Not found", "there is nothing at this address".to_owned()),
             Self::Method(allowed) => ("Method not allowed", format!("this address takes {allowed}")),
             Self::Timeout => ("Too slow", "the body did not arrive in time".to_owned()),
+            Self::Conflict(how) => ("Not as things stand", how.clone()),
+            Self::KeyReused => (
+                "Another request",
+                "this `Idempotency-Key` was sent with another request before; make a new one".to_owned(),
+            ),
             Self::TooLarge(limit) => {
                 ("Too large", format!("the body may have up to {limit} bytes; send it in parts"))
             }

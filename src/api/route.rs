@@ -1,46 +1,49 @@
 //! Every call of the API, with the permission it needs. A row can not be written without one.
 
+use super::call::Call;
 use super::problem::Problem;
 use super::{preview, rules};
-use crate::admin::Admin;
 use crate::admin::Permission::{self, Preview, SeeEvents};
 use actix_web::HttpResponse;
 use actix_web::http::Method;
-use actix_web::web::{Bytes, Data};
 use futures_util::future::LocalBoxFuture;
 
-/// A call, with its body; made only after token, permission and media type have been checked.
-type Handler = fn(Data<Admin>, Bytes) -> LocalBoxFuture<'static, Result<HttpResponse, Problem>>;
+/// A handler; called only after token, permission and media type have been checked.
+type Handler = fn(Call) -> LocalBoxFuture<'static, Result<HttpResponse, Problem>>;
+
+/// What a call carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Body {
+    /// A JSON body, which must say that it is one.
+    Json,
+    /// Nothing; a body that comes all the same is not read.
+    Nothing,
+}
 
 /// One row of the table.
 pub struct Row {
     /// The method.
     pub method: Method,
-    /// Below `/api`.
+    /// Below `/api`, in actix's pattern language; [`Call::segment`] gives what stands in its braces.
     pub path: &'static str,
     /// What the token must allow.
     pub permission: Permission,
+    /// What it carries.
+    pub body: Body,
     pub(super) handler: Handler,
+}
+
+const fn get(path: &'static str, permission: Permission, handler: Handler) -> Row {
+    Row { method: Method::GET, path, permission, body: Body::Nothing, handler }
+}
+
+const fn post(path: &'static str, permission: Permission, handler: Handler) -> Row {
+    Row { method: Method::POST, path, permission, body: Body::Json, handler }
 }
 
 /// The table. Rows of one path stand together.
 pub static ROWS: &[Row] = &[
-    Row {
-        method: Method::POST,
-        path: "/v1/preview",
-        permission: Preview,
-        handler: |admin, body| Box::pin(preview::preview(admin, body)),
-    },
-    Row {
-        method: Method::GET,
-        path: "/v1/rules",
-        permission: SeeEvents,
-        handler: |admin, body| Box::pin(rules::show(admin, body)),
-    },
-    Row {
-        method: Method::POST,
-        path: "/v1/validate",
-        permission: Preview,
-        handler: |admin, body| Box::pin(rules::validate(admin, body)),
-    },
+    post("/v1/preview", Preview, |call| Box::pin(preview::preview(call))),
+    get("/v1/rules", SeeEvents, |call| Box::pin(rules::show(call))),
+    post("/v1/validate", Preview, |call| Box::pin(rules::validate(call))),
 ];

@@ -1,12 +1,12 @@
 //! `GET /v1/rules`: what is in force. `POST /v1/validate`: what candidate rules are worth, as `tapline check` says it.
 
+use super::call::Call;
 use super::member::Members;
 use super::{Problem, answer};
-use crate::admin::{Admin, RuleRevision, RulesStatus, Validation};
+use crate::admin::{RuleRevision, RulesStatus, Validation};
 use crate::clock::Millis;
 use crate::engine::report;
 use actix_web::HttpResponse;
-use actix_web::web::{Bytes, Data};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -56,9 +56,9 @@ struct ValidationDoc {
 }
 
 /// Handles `GET /v1/rules`.
-pub(super) async fn show(admin: Data<Admin>, _: Bytes) -> Result<HttpResponse, Problem> {
-    let RulesStatus { plan, problem } = admin.rules_status();
-    let revisions = admin.rule_revisions().await?;
+pub(super) async fn show(call: Call) -> Result<HttpResponse, Problem> {
+    let RulesStatus { plan, problem } = call.admin.rules_status();
+    let revisions = call.admin.rule_revisions().await?;
     let options = plan.options().iter().map(|option| (option.name.clone(), option.value.clone()));
     answer::json(&RulesDoc {
         pack: plan.pack().to_owned(),
@@ -73,11 +73,11 @@ pub(super) async fn show(admin: Data<Admin>, _: Bytes) -> Result<HttpResponse, P
 }
 
 /// Handles `POST /v1/validate`. A candidate that is no good is a good answer: the request asked for just that.
-pub(super) async fn validate(admin: Data<Admin>, body: Bytes) -> Result<HttpResponse, Problem> {
-    let mut members = Members::parse(&body)?;
+pub(super) async fn validate(call: Call) -> Result<HttpResponse, Problem> {
+    let mut members = Members::parse(&call.body)?;
     let candidate = members.candidate();
     members.finish(&KNOWN)?;
-    match admin.validate(candidate).await {
+    match call.admin.validate(candidate).await {
         Validation::Fit { revision, problems } => {
             answer::json(&ValidationDoc { valid: true, revision: Some(revision), problems })
         }

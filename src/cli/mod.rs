@@ -11,6 +11,7 @@ mod init;
 mod limit;
 mod log;
 pub mod preview;
+mod remote;
 mod rules;
 mod schema;
 mod serve;

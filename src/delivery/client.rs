@@ -1,7 +1,7 @@
-//! The HTTP client for CleverTap, the only importer of reqwest.
+//! The HTTP client, the only importer of reqwest: for CleverTap, and for the verbs that ask a running server.
 //!
 //! It sends one request and hands back what came, capped. Deliberately without retries, redirects and opinions: what an
-//! answer means is read in `answer.rs`.
+//! answer of CleverTap's means is read in `answer.rs`.
 //!
 //! First thing to know: neither the passcode nor a body appears in an error. A redirect is an answer like any other,
 //! because following it would hand the passcode to whoever sent it.
@@ -101,14 +101,40 @@ pub enum Mode {
     DryRun,
 }
 
-/// CleverTap's API over HTTP/1.1 with kept connections.
+/// One HTTP request to whoever it names.
+#[derive(Debug, Clone)]
+pub struct Call<'a> {
+    /// What is asked.
+    pub method: CallMethod,
+    /// The whole address, `http://…` or `https://…`.
+    pub url: String,
+    /// Headers beside those of the body.
+    pub headers: &'a [(&'static str, &'a str)],
+    /// JSON, where there is something to say.
+    pub body: Option<Bytes>,
+}
+
+/// What a request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallMethod {
+    /// To be told.
+    Get,
+    /// To have something done.
+    Post,
+}
+
+/// HTTP/1.1 with kept connections: no retries, no redirects, no opinions.
 #[derive(Debug)]
-pub struct CleverTap {
+pub struct HttpClient {
     secure: Result<reqwest::Client, String>,
     plain: Result<reqwest::Client, String>,
 }
 
-impl CleverTap {
+/// An answer whose body is still coming.
+#[derive(Debug)]
+pub struct Incoming(reqwest::Response);
+
+impl HttpClient {
     /// A client. What keeps it from working (as a machine without root certificates) is told by every request that it
     /// concerns.
     pub fn new(timeouts: Timeouts) -> Self {
@@ -125,33 +151,95 @@ impl CleverTap {
                 .retry(reqwest::retry::never())
                 .referer(false)
         };
-        // Plain HTTP is for a stand-in nearby, which needs neither certificates nor a proxy.
+        // Plain HTTP is for something nearby, which needs neither certificates nor a proxy.
         let plain = builder().tls_certs_only([]).no_proxy();
         Self { secure: builder().build().map_err(|e| cause(&e)), plain: plain.build().map_err(|e| cause(&e)) }
     }
 
+    /// Sends one request and waits for the head of its answer.
+    pub async fn open(&self, call: Call<'_>) -> Result<Incoming, NoAnswer> {
+        let client = if call.url.starts_with("http://") { &self.plain } else { &self.secure };
+        let client = client
+            .as_ref()
+            .map_err(|detail| NoAnswer { kind: NoAnswerKind::Unsendable, detail: detail.clone() })?;
+        let mut request = match call.method {
+            CallMethod::Get => client.get(call.url),
+            CallMethod::Post => client.post(call.url),
+        };
+        for (name, value) in call.headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = call.body {
+            request = request.header(CONTENT_TYPE, "application/json; charset=utf-8").body(body);
+        }
+        request.send().await.map(Incoming).map_err(|error| no_answer(&error))
+    }
+
+    /// Sends one request and reads its answer up to `cap` bytes of body.
+    pub async fn send(&self, call: Call<'_>, cap: usize) -> Reply {
+        match self.open(call).await {
+            Ok(incoming) => Reply::Answer(incoming.read(cap).await),
+            Err(none) => Reply::NoAnswer(none),
+        }
+    }
+}
+
+impl Incoming {
+    /// The status code.
+    pub fn status(&self) -> u16 {
+        self.0.status().as_u16()
+    }
+
+    /// The next part of the body; none at its end.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, NoAnswer> {
+        self.0.chunk().await.map_err(|error| no_answer(&error))
+    }
+
+    /// The answer with up to `cap` bytes of body.
+    pub async fn read(mut self, cap: usize) -> Answer {
+        let status = self.status();
+        let header = self.0.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let retry_after = header.and_then(RetryAfter::parse);
+        let mut body = BytesMut::new();
+        let whole = loop {
+            match self.chunk().await {
+                Ok(Some(chunk)) if body.len().saturating_add(chunk.len()) > cap => break false,
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => break true,
+                Err(_) => break false,
+            }
+        };
+        Answer { status, retry_after, body: body.freeze(), whole }
+    }
+}
+
+/// CleverTap's API.
+#[derive(Debug)]
+pub struct CleverTap(HttpClient);
+
+impl CleverTap {
+    /// A client that waits so long.
+    pub fn new(timeouts: Timeouts) -> Self {
+        Self(HttpClient::new(timeouts))
+    }
+
     /// Sends `{"d":[…]}` to `/1/upload`.
     pub async fn send(&self, account: &Account, mode: Mode, body: Bytes) -> Reply {
-        let query = match mode {
-            Mode::Keep => "",
-            Mode::DryRun => "?dryRun=1",
+        let path = match mode {
+            Mode::Keep => "/1/upload",
+            Mode::DryRun => "/1/upload?dryRun=1",
         };
-        let client = if account.base_url.starts_with("http://") { &self.plain } else { &self.secure };
-        let client = match client {
-            Ok(client) => client,
-            Err(detail) => return no_answer(NoAnswerKind::Unsendable, detail.clone()),
-        };
+        self.post(account, path, body).await
+    }
+
+    async fn post(&self, account: &Account, path: &str, body: Bytes) -> Reply {
         let cap = answer_cap(body.len());
-        let request = client
-            .post(format!("{}/1/upload{query}", account.base_url))
-            .header("X-CleverTap-Account-Id", &account.id)
-            .header("X-CleverTap-Passcode", account.passcode.expose())
-            .header(CONTENT_TYPE, "application/json; charset=utf-8")
-            .body(body);
-        match request.send().await {
-            Ok(response) => Reply::Answer(read(response, cap).await),
-            Err(error) => no_answer(kind(&error), cause(&error)),
-        }
+        let headers = [
+            ("X-CleverTap-Account-Id", account.id.as_str()),
+            ("X-CleverTap-Passcode", account.passcode.expose()),
+        ];
+        let url = format!("{}{path}", account.base_url);
+        self.0.send(Call { method: CallMethod::Post, url, headers: &headers, body: Some(body) }, cap).await
     }
 }
 
@@ -169,24 +257,8 @@ fn answer_cap(body: usize) -> usize {
     LEAST.saturating_add(body.saturating_mul(4))
 }
 
-async fn read(mut response: reqwest::Response, cap: usize) -> Answer {
-    let status = response.status().as_u16();
-    let header = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let retry_after = header.and_then(RetryAfter::parse);
-    let mut body = BytesMut::new();
-    let whole = loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if body.len().saturating_add(chunk.len()) > cap => break false,
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => break true,
-            Err(_) => break false,
-        }
-    };
-    Answer { status, retry_after, body: body.freeze(), whole }
-}
-
-fn no_answer(kind: NoAnswerKind, detail: String) -> Reply {
-    Reply::NoAnswer(NoAnswer { kind, detail })
+fn no_answer(error: &reqwest::Error) -> NoAnswer {
+    NoAnswer { kind: kind(error), detail: cause(error) }
 }
 
 fn kind(error: &reqwest::Error) -> NoAnswerKind {

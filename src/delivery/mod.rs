@@ -27,7 +27,10 @@ mod worker;
 
 pub use account::{Account, AccountError};
 pub use answer::{Reading, Verdict, read as read_answer};
-pub use client::{Answer, CleverTap, Mode, NoAnswer, NoAnswerKind, Reply, Timeouts, Uploader};
+pub use client::{
+    Answer, Call, CallMethod, CleverTap, HttpClient, Incoming, Mode, NoAnswer, NoAnswerKind, Reply, Timeouts,
+    Uploader,
+};
 pub use code::{RecordCode, Rejection, Resend};
 pub use connection::{ConnectionTest, ConnectionVerdict, test_connection};
 pub use lane::{LANES, LaneKey};

@@ -28,6 +28,8 @@ const ARROWS: [(&str, &[&str]); 15] = [
             "admin",
             "backfill",
             "clock",
+            // For the HTTP client alone: some verbs ask a running server.
+            "delivery",
             "engine",
             "ingest",
             "rulebook",

@@ -6,6 +6,7 @@ use super::session::SessionCookie;
 use super::{Admin, AdminError, Password, Session, decode, encode};
 use crate::clock::Millis;
 use crate::journal::{Store, Table};
+use crate::telemetry::event::{AccountName, SignInRefused, SignedIn};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::IpAddr;
@@ -37,6 +38,8 @@ impl UserName {
         &self.0
     }
 }
+
+impl AccountName for UserName {}
 
 impl fmt::Display for UserName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -104,14 +107,14 @@ impl Admin {
         let right = self.passwords.verify(password, stored_hash).await?;
         let Some(account) = account.filter(|_| right) else {
             // Without the name: people type passwords into the wrong field.
-            tracing::warn!(client.address = ?address, "a sign-in was refused");
+            SignInRefused { address }.tell();
             return Ok(LoginOutcome::Refused);
         };
         self.throttle.clear(&throttled_as, address);
         if let Some(previous) = previous {
             self.end_session(previous).await?;
         }
-        tracing::info!(user.name = %account.name, client.address = ?address, "signed in");
+        SignedIn { user: &account.name, address }.tell();
         let (cookie, session) = self.begin_session(account.name).await?;
         Ok(LoginOutcome::SignedIn(cookie, session))
     }

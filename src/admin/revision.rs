@@ -13,6 +13,8 @@ use crate::engine::RuleFiles;
 use crate::engine::hash::ContentHash;
 use crate::journal::{Store, Table};
 use crate::rulebook::{Archive, SeenSet};
+use crate::telemetry::Cause;
+use crate::telemetry::event::RevisionNotKept;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -126,7 +128,7 @@ impl RevisionArchive {
 impl Archive for RevisionArchive {
     fn keep(&self, set: &SeenSet) {
         if let Err(error) = keep(&*self.store, set, self.clock.now()) {
-            tracing::warn!(rules.revision = set.hash.short(), %error, "this revision of the rules could not be kept");
+            RevisionNotKept { revision: &set.hash.short(), error: Cause::of(&error) }.tell();
         }
     }
 }

@@ -12,6 +12,8 @@ use super::{
 };
 use crate::clock::Millis;
 use crate::journal::{Store, Table};
+use crate::telemetry::Cause;
+use crate::telemetry::event::{FirstAccountMade, FirstStartTokenStayed};
 use serde::{Deserialize, Serialize};
 use std::io::Write;
 use std::net::IpAddr;
@@ -162,7 +164,7 @@ impl Admin {
             return Ok(ClaimOutcome::Closed);
         }
         remove(&self.ground.data.join(TOKEN_FILE));
-        tracing::info!(user.name = %name, client.address = ?address, "the first account was made");
+        FirstAccountMade { user: &name, address }.tell();
         let (cookie, session) = self.begin_session(name).await?;
         Ok(ClaimOutcome::Claimed(cookie, session))
     }
@@ -177,7 +179,7 @@ fn remove(file: &Path) {
         && error.kind() != std::io::ErrorKind::NotFound
     {
         // The token in it is worthless by now, so this is worth a line and no more.
-        tracing::warn!(file = %file.display(), %error, "the used first-start token could not be removed");
+        FirstStartTokenStayed { file, error: Cause::of(&error) }.tell();
     }
 }
 

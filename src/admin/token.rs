@@ -7,6 +7,7 @@ use super::{Admin, AdminError, Digest, Permission, UserName, decode, encode, ran
 use crate::clock::Millis;
 use crate::journal::Table;
 use crate::settings::Secret;
+use crate::telemetry::event::{ApiTokenMade, ApiTokenRevoked};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -99,7 +100,7 @@ impl Admin {
             used_at: None,
             may: MAY.to_vec(),
         };
-        tracing::info!(user.name = %user, token.id = token.id, "an API token was made");
+        ApiTokenMade { user, token: &token.id }.tell();
         self.stored(move |store| {
             Ok(store.put(Table::ApiTokens, digest.as_bytes(), Some(&encode("API token", &token)?))?)
         })
@@ -132,7 +133,7 @@ impl Admin {
             for (key, bytes) in store.list(Table::ApiTokens)? {
                 if decode::<ApiToken>("API token", &bytes)?.id == id {
                     store.put(Table::ApiTokens, &key, None)?;
-                    tracing::info!(token.id = id, "an API token was revoked");
+                    ApiTokenRevoked { token: &id }.tell();
                     return Ok(true);
                 }
             }

@@ -1,6 +1,8 @@
 //! Good answers, and the headers that good and bad ones carry.
 
 use super::Problem;
+use crate::telemetry::Cause;
+use crate::telemetry::event::{RequestFailed, Unanswered};
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use serde::Serialize;
@@ -8,7 +10,7 @@ use serde::Serialize;
 /// `200` with JSON.
 pub(super) fn json<T: Serialize>(body: &T) -> Result<HttpResponse, Problem> {
     let body = serde_json::to_vec(body).map_err(|error| {
-        tracing::error!(%error, "an answer of the API could not be written");
+        RequestFailed { what: Unanswered::Json, route: None, error: Cause::of(&error) }.tell();
         Problem::Failed
     })?;
     Ok(HttpResponse::Ok().content_type("application/json").body(body))

@@ -6,6 +6,8 @@ use super::{Problem, RequestError, answer};
 use crate::admin::{Candidate, MOST_EVENTS, PreviewOutcome};
 use crate::engine::Preview;
 use crate::engine::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::telemetry::Cause;
+use crate::telemetry::event::{RequestFailed, Unanswered};
 use actix_web::HttpResponse;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -34,7 +36,7 @@ pub(super) async fn preview(call: Call) -> Result<HttpResponse, Problem> {
         PreviewOutcome::Previewed(results) => answer::json(&ResultsDoc { results }),
         PreviewOutcome::BadRules(diagnostics) => Err(Problem::Invalid(complaints(&diagnostics, &files))),
         PreviewOutcome::Unreadable(error) => {
-            tracing::error!(error, "the rules could not be read for a preview");
+            RequestFailed { what: Unanswered::Rules, route: None, error: Cause::told(&error) }.tell();
             Err(Problem::Failed)
         }
     }

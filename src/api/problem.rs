@@ -1,6 +1,8 @@
 //! What goes wrong with a call, as RFC 9457 says it: `application/problem+json`, with every problem of the request.
 
 use crate::admin::AdminError;
+use crate::telemetry::Cause;
+use crate::telemetry::event::{RequestFailed, Unanswered};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, HttpResponseBuilder};
@@ -80,7 +82,7 @@ impl From<AdminError> for Problem {
         match error {
             AdminError::Busy => Self::Busy,
             error => {
-                tracing::error!(%error, "a call of the API could not be carried out");
+                RequestFailed { what: Unanswered::Call, route: None, error: Cause::of(&error) }.tell();
                 Self::Failed
             }
         }

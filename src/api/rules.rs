@@ -6,6 +6,8 @@ use super::{Problem, answer};
 use crate::admin::{RuleRevision, RulesStatus, Validation};
 use crate::clock::Millis;
 use crate::engine::report;
+use crate::telemetry::Cause;
+use crate::telemetry::event::{RequestFailed, Unanswered};
 use actix_web::HttpResponse;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -85,7 +87,7 @@ pub(super) async fn validate(call: Call) -> Result<HttpResponse, Problem> {
             answer::json(&ValidationDoc { valid: false, revision: None, problems })
         }
         Validation::Unreadable(error) => {
-            tracing::error!(error, "the rules could not be read to validate others over them");
+            RequestFailed { what: Unanswered::Rules, route: None, error: Cause::told(&error) }.tell();
             Err(Problem::Failed)
         }
     }

@@ -8,10 +8,11 @@ use super::storage::{Closer, Opened};
 use super::{App, guard, metric, server};
 use crate::admin::{Admin, AdminError, FirstStart, Ground, RevisionArchive, StartError, load_settings};
 use crate::delivery::{CleverTap, DeliveryStatus, LiveMapping, Parts, Slots, Timeouts};
-use crate::ingest::{Ingest, IngestMetrics};
+use crate::ingest::Ingest;
 use crate::journal::JournalError;
 use crate::rulebook::{LiveRules, Problem};
 use crate::settings::LiveSettings;
+use crate::telemetry::Telemetry;
 use actix_web::dev::Server;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -83,13 +84,15 @@ pub enum BuildError {
 impl Application {
     /// Opens journal, tables, settings and rules, and binds the listener. Needs a running tokio.
     pub async fn build(options: Options) -> Result<Self, BuildError> {
-        let Opened { journal, store, closer } = Opened::open(options.storage, options.data.clone()).await?;
+        let telemetry = Telemetry::default();
+        let storage = options.storage.telling(&telemetry);
+        let Opened { journal, store, closer } = Opened::open(storage, options.data.clone()).await?;
         let environment = Arc::new(options.environment);
         let (settings, origins) = load_settings(&*store, &environment)?;
         let archive = Arc::new(RevisionArchive::new(Arc::clone(&store), Arc::clone(&options.clock)));
         let rules = Arc::new(LiveRules::open_kept(options.rules, &settings, archive)?);
         let settings = Arc::new(LiveSettings::new(settings, origins));
-        let delivery = Arc::new(DeliveryStatus::default());
+        let delivery = Arc::new(DeliveryStatus::new(telemetry.clone()));
         let admin = Arc::new(Admin::new(Ground {
             clock: Arc::clone(&options.clock),
             store: Arc::clone(&store),
@@ -105,20 +108,19 @@ impl Application {
         if !guard::may_listen(options.listen, &first_start) {
             return Err(BuildError::NoAccount { listen: options.listen });
         }
-        let app = App { clock: options.clock, store, journal, settings, rules, delivery, admin };
+        let app = App { clock: options.clock, store, journal, settings, rules, delivery, admin, telemetry };
         let refused = |error| BuildError::Listen { listen: options.listen, error };
         let listener = TcpListener::bind(options.listen).map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        let metrics = IngestMetrics::default();
         let stopping = Stopping::default();
-        let registry = metric::registry(&app, &metrics);
-        let operations = Operations { app: app.clone(), stopping: stopping.clone(), registry };
+        let exposition = metric::exposition(&app);
+        let operations = Operations { app: app.clone(), stopping: stopping.clone(), exposition };
         let ingest = Ingest::new(
             Arc::clone(&app.clock),
             Arc::clone(&app.settings),
             Arc::clone(&app.journal),
             options.limits,
-            metrics,
+            app.telemetry.clone(),
         );
         let server = server::serve(
             listener,
@@ -139,7 +141,8 @@ impl Application {
             uploader: Arc::new(CleverTap::new(Timeouts::default())),
             policy: options.delivery,
         };
-        let sweeper = Sweeper::new(Arc::clone(&app.journal), Arc::clone(&app.clock), options.retention);
+        let sweeper = Sweeper::new(Arc::clone(&app.journal), Arc::clone(&app.clock), options.retention)
+            .telling(app.telemetry.clone());
         Ok(Self {
             app,
             server,

@@ -31,6 +31,7 @@ use crate::delivery::DeliveryStatus;
 use crate::journal::{Journal, Store};
 use crate::rulebook::LiveRules;
 use crate::settings::LiveSettings;
+use crate::telemetry::Telemetry;
 use std::sync::Arc;
 
 /// Everything that runs, by what it is for. Cheap to clone; every request handler holds one.
@@ -50,4 +51,6 @@ pub struct App {
     pub delivery: Arc<DeliveryStatus>,
     /// What an operator can do.
     pub admin: Arc<Admin>,
+    /// Where what happens is told.
+    pub telemetry: Telemetry,
 }

@@ -4,10 +4,9 @@
 
 use super::App;
 use super::stop::Stopping;
+use crate::telemetry::Exposition;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpResponse, http::header};
-use prometheus_client::encoding::text::encode;
-use prometheus_client::registry::Registry;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -15,7 +14,7 @@ use std::sync::Arc;
 pub(super) struct Operations {
     pub(super) app: App,
     pub(super) stopping: Stopping,
-    pub(super) registry: Registry,
+    pub(super) exposition: Exposition,
 }
 
 /// Adds the routes.
@@ -116,9 +115,8 @@ async fn version(operations: Data<Operations>) -> HttpResponse {
 }
 
 async fn metrics(operations: Data<Operations>) -> HttpResponse {
-    let mut text = String::new();
-    if encode(&mut text, &operations.registry).is_err() {
-        return HttpResponse::InternalServerError().finish();
+    match operations.exposition.render() {
+        Ok(text) => HttpResponse::Ok().content_type(Exposition::CONTENT_TYPE).body(text),
+        Err(_) => HttpResponse::InternalServerError().finish(),
     }
-    HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(text)
 }

@@ -5,6 +5,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::delivery::DeliveryPolicy;
 use crate::ingest::Limits;
 use crate::journal::{self, Journal, Retention, Store};
+use crate::telemetry::Telemetry;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -56,6 +57,18 @@ impl Default for Options {
             workers: None,
             stop_grace: Duration::ZERO,
             stop_drain: DRAIN_TIME,
+        }
+    }
+}
+
+impl Storage {
+    /// The same; what the journal in the data directory does is told to `telemetry`.
+    pub(super) fn telling(self, telemetry: &Telemetry) -> Self {
+        match self {
+            Self::Directory(options) => {
+                Self::Directory(journal::sled::Options { telemetry: telemetry.clone(), ..options })
+            }
+            given @ Self::Given { .. } => given,
         }
     }
 }

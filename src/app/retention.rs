@@ -2,6 +2,8 @@
 
 use crate::clock::Clock;
 use crate::journal::{Journal, JournalError, Retention, Swept};
+use crate::telemetry::event::{JournalFull, JournalSwept, RoomAgain, SweepFailed};
+use crate::telemetry::{Cause, Telemetry};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,27 +17,31 @@ pub struct Sweeper {
     retention: Retention,
     /// Whether the last look found the journal full, so that only a change is told.
     was_full: bool,
+    telemetry: Telemetry,
 }
 
 impl Sweeper {
     /// Keeps `journal` to `retention`, by the time of `clock`.
     pub fn new(journal: Arc<dyn Journal>, clock: Arc<dyn Clock>, retention: Retention) -> Self {
-        Self { journal, clock, retention, was_full: false }
+        Self { journal, clock, retention, was_full: false, telemetry: Telemetry::default() }
+    }
+
+    /// Tells what happens to `telemetry`.
+    pub fn telling(self, telemetry: Telemetry) -> Self {
+        Self { telemetry, ..self }
     }
 
     /// Looks once.
     pub async fn step(&mut self) -> Result<Swept, JournalError> {
         let swept = self.journal.sweep(self.retention, self.clock.now()).await?;
-        if swept.generations > 0 {
-            let Swept { generations, events, bytes } = swept;
-            tracing::info!(generations, events, bytes, "events past their time were dropped");
-        }
+        let Swept { generations, events, bytes } = swept;
+        JournalSwept { generations, events, bytes }.tell(&self.telemetry);
         let full = self.journal.full();
         match full {
             Some(full) if !self.was_full => {
-                tracing::error!(why = full.name(), "events are refused until there is room: {full}");
+                JournalFull { code: full.name(), error: Cause::told(&full) }.tell();
             }
-            None if self.was_full => tracing::info!("there is room again, and events are taken"),
+            None if self.was_full => RoomAgain {}.tell(),
             _ => {}
         }
         self.was_full = full.is_some();
@@ -47,7 +53,7 @@ impl Sweeper {
         loop {
             // What can not be dropped now is tried again; the bounds hold either way.
             if let Err(error) = self.step().await {
-                tracing::error!(%error, "events past their time could not be dropped");
+                SweepFailed { error: Cause::of(&error) }.tell();
             }
             tokio::time::sleep(INTERVAL).await;
         }

@@ -1,13 +1,13 @@
 //! Serving, delivering, and ending both in order.
 
-use super::Application;
 use super::stop::{Request, Signals};
+use super::{App, Application};
 use crate::delivery::{self, DeliveryError};
 use crate::journal::Journal;
 use crate::rulebook::{INTERVAL, LiveRules, Look, RulesWatch};
-use crate::settings::LiveSettings;
+use crate::telemetry::event::{JournalNotClosed, RequestsCut, RulesRead, StoppedAtOnce, Stopping};
+use crate::telemetry::{Cause, Telemetry};
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinError;
 
@@ -40,16 +40,16 @@ impl Application {
         let handle = self.server.handle();
         let mut server = tokio::spawn(self.server);
         let mut delivery = delivery::start(self.delivery);
-        let watch = tokio::spawn(watch_rules(Arc::clone(&self.app.rules), Arc::clone(&self.app.settings)));
+        let watch = tokio::spawn(watch_rules(self.app.clone()));
         let sweep = tokio::spawn(self.sweeper.run());
         let ended = tokio::select! {
             served = &mut server => flatten(served),
-            () = asked_to_stop(&mut self.signals, &self.app.rules, &self.app.settings) => Ok(()),
+            () = asked_to_stop(&mut self.signals, &self.app) => Ok(()),
             () = self.stopper.asked() => Ok(()),
             reason = broken(&*self.app.journal) => Err(RunError::JournalBroken(reason)),
             error = delivery.failed() => Err(error.into()),
         };
-        tracing::info!("stopping");
+        Stopping {}.tell();
         self.stopping.begin();
         let grace = if ended.is_ok() { self.stop_grace } else { Duration::ZERO };
         let drain = self.stop_drain;
@@ -63,7 +63,7 @@ impl Application {
             let (drained, delivered) =
                 tokio::join!(tokio::time::timeout(drain, draining), delivery.stop(drain));
             let drained = drained.unwrap_or_else(|_| {
-                tracing::warn!("requests under way were cut, because they took too long");
+                RequestsCut {}.tell();
                 Ok(())
             });
             drained.and(delivered.map_err(RunError::from))
@@ -71,39 +71,43 @@ impl Application {
         let closed = tokio::select! {
             closed = closing => closed,
             // Whoever asks twice does not want to wait. What was answered is durable either way.
-            () = asked_to_stop(&mut self.signals, &self.app.rules, &self.app.settings) => {
-                tracing::warn!("stopped at once on a second signal");
+            () = asked_to_stop(&mut self.signals, &self.app) => {
+                StoppedAtOnce {}.tell();
                 Ok(())
             }
         };
         watch.abort();
         sweep.abort();
         if tokio::time::timeout(CLOSE_TIME, self.closer.close()).await.is_err() {
-            tracing::warn!("the journal did not close in time; what was answered is durable all the same");
+            JournalNotClosed {}.tell();
         }
         ended.and(closed)
     }
 }
 
 /// Waits for a signal to stop, and reads the rules anew on those that ask for it.
-async fn asked_to_stop(signals: &mut Signals, rules: &Arc<LiveRules>, settings: &Arc<LiveSettings>) {
+async fn asked_to_stop(signals: &mut Signals, app: &App) {
     while signals.next().await == Request::Reload {
-        let (rules, settings) = (Arc::clone(rules), settings.load());
+        let app = app.clone();
+        let reload = move || {
+            app.rules.reload(&app.settings.load().0);
+            tell(&app.rules, &app.telemetry);
+        };
         // An error means that reading panicked, which has been told where it happened.
-        let _ = tokio::task::spawn_blocking(move || reload(&rules, &settings.0)).await;
+        let _ = tokio::task::spawn_blocking(reload).await;
     }
 }
 
 /// Takes changes of the rules directory as they come.
-async fn watch_rules(rules: Arc<LiveRules>, settings: Arc<LiveSettings>) {
-    let mut watch = RulesWatch::start(&rules);
+async fn watch_rules(app: App) {
+    let mut watch = RulesWatch::start(&app.rules);
     loop {
         tokio::time::sleep(INTERVAL).await;
-        let (rules, settings) = (Arc::clone(&rules), settings.load());
+        let app = app.clone();
         let looked = tokio::task::spawn_blocking(move || {
-            let look = watch.look(&rules, &settings.0);
+            let look = watch.look(&app.rules, &app.settings.load().0);
             if matches!(look, Look::Reloaded | Look::Refused) {
-                tell(&rules);
+                tell(&app.rules, &app.telemetry);
             }
             watch
         });
@@ -113,21 +117,12 @@ async fn watch_rules(rules: Arc<LiveRules>, settings: Arc<LiveSettings>) {
     }
 }
 
-fn reload(rules: &LiveRules, settings: &crate::settings::Settings) {
-    rules.reload(settings);
-    tell(rules);
-}
-
-fn tell(rules: &LiveRules) {
+fn tell(rules: &LiveRules, telemetry: &Telemetry) {
     match rules.problem() {
-        None => tracing::info!(rules.revision = rules.plan().revision(), "rules read anew"),
+        None => RulesRead::Taken { revision: rules.plan().revision() }.tell(telemetry),
         Some(problem) => {
-            let (count, first) = problem.summary();
-            tracing::warn!(
-                problems = count,
-                first,
-                "the new rules hold errors and the last good ones stay in force; run `tapline check`"
-            );
+            let (problems, first) = problem.summary();
+            RulesRead::Refused { problems, error: Cause::told(&first) }.tell(telemetry);
         }
     }
 }

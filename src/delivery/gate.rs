@@ -7,6 +7,8 @@ use super::account::{Account, AccountError};
 use super::status::{DeliveryStatus, Pause, PauseCode};
 use crate::clock::Clock;
 use crate::settings::LiveSettings;
+use crate::telemetry::event::{DeliveryPaused, DeliveryResumed};
+use crate::telemetry::{Cause, Word};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -89,6 +91,9 @@ impl Gate {
     fn decide(&self, edition: u64) {
         match Account::of(&self.settings.load().0) {
             Ok(account) => {
+                if self.status.pause().is_some() {
+                    DeliveryResumed {}.tell();
+                }
                 self.status.set_pause(None);
                 self.door.send_replace(Some(Admitted { account: Arc::new(account), edition }));
             }
@@ -100,8 +105,8 @@ impl Gate {
     }
 
     fn pause(&self, code: PauseCode, message: String) {
+        DeliveryPaused { code: Word::of(code), error: Cause::told(&message) }.tell(self.status.telemetry());
         let code = code.as_str();
-        tracing::warn!(pause.code = code, "delivery pauses: {message}");
         self.status.set_pause(Some(Pause { code, message, since: self.clock.now() }));
     }
 }

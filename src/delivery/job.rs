@@ -4,6 +4,7 @@ use super::code::Rejection;
 use super::lane::LaneKey;
 use super::mapping::MappedRecord;
 use super::token::TokenKey;
+use crate::clock::Millis;
 use crate::journal::{End, Seq, State, UploadId};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -15,6 +16,8 @@ use tokio::time::Instant;
 pub(super) struct Job {
     /// Which event.
     pub(super) seq: Seq,
+    /// When it was received, by the wall clock.
+    pub(super) received_at: Millis,
     /// Whose order it keeps.
     pub(super) key: LaneKey,
     /// When it was first sent; tells its age. None before, and again after a pause.
@@ -55,6 +58,7 @@ impl Job {
     /// A job that was not sent yet.
     pub(super) fn new(
         seq: Seq,
+        received_at: Millis,
         key: Option<LaneKey>,
         revision: Arc<str>,
         records: Vec<MappedRecord>,
@@ -63,6 +67,7 @@ impl Job {
         let waiting = |record: MappedRecord| JobRecord { json: record.json, token: record.token, fate: None };
         Self {
             seq,
+            received_at,
             key: key.unwrap_or_else(|| LaneKey::of_event(seq)),
             first_sent: None,
             attempts: 0,
@@ -143,7 +148,7 @@ mod tests {
 
     fn job(records: usize) -> Job {
         let record = |i| MappedRecord { json: Bytes::from(format!("{{\"n\":{i}}}")), token: None };
-        Job::new(Seq(7), None, "r1".into(), (0..records).map(record).collect(), None)
+        Job::new(Seq(7), Millis(0), None, "r1".into(), (0..records).map(record).collect(), None)
     }
 
     #[test]

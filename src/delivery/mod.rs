@@ -25,6 +25,7 @@ mod status;
 mod token;
 mod worker;
 
+pub use crate::telemetry::DeliveryTotals;
 pub use account::{Account, AccountError};
 pub use answer::{Reading, Verdict, read as read_answer};
 pub use client::{
@@ -38,12 +39,13 @@ pub use mapping::{LiveMapping, Mapped, MappedRecord, Mapping};
 pub use queue::BatchPolicy;
 pub use retry::{RetryAfter, RetryPolicy, RetryReason};
 pub use slot::{IN_FLIGHT, Slot, Slots};
-pub use status::{DeliveryStatus, DeliveryTotals, LastAnswer, Pause, PauseCode};
+pub use status::{DeliveryStatus, LastAnswer, Pause, PauseCode};
 pub use token::TokenKey;
 
 use crate::clock::Clock;
 use crate::journal::{Journal, JournalError, Store};
 use crate::settings::LiveSettings;
+use crate::telemetry::event::UploadsCut;
 use gate::Gate;
 use reader::Reader;
 use std::sync::Arc;
@@ -193,10 +195,7 @@ impl Delivery {
                 Ok(Some(Ok(Err(error)))) => result = Err(error),
                 Ok(Some(Err(crash))) => result = Err(DeliveryError::Crashed(crash.to_string())),
                 Err(_late) => {
-                    tracing::warn!(
-                        uploads = self.tasks.len(),
-                        "uploads in flight were cut; their events are sent again"
-                    );
+                    UploadsCut { uploads: self.tasks.len() }.tell();
                     self.tasks.shutdown().await;
                     return result;
                 }

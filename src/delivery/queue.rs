@@ -156,12 +156,13 @@ impl Standing {
 mod tests {
     use super::super::mapping::MappedRecord;
     use super::*;
+    use crate::clock::Millis;
     use crate::journal::Seq;
     use std::time::Duration;
 
     fn job(seq: u64, user: &str, bytes: usize) -> Job {
         let record = MappedRecord { json: bytes::Bytes::from("x".repeat(bytes)), token: None };
-        Job::new(Seq(seq), Some(LaneKey::of(user)), "r".into(), vec![record], None)
+        Job::new(Seq(seq), Millis(0), Some(LaneKey::of(user)), "r".into(), vec![record], None)
     }
 
     fn queue(users: &[&str]) -> Queue {

@@ -7,8 +7,11 @@ use super::job::Job;
 use super::mapping::{Mapped, MappedRecord, Mapping};
 use super::worker::Shared;
 use super::{DeliveryError, LaneKey};
+use crate::clock::Millis;
 use crate::engine::Reason;
 use crate::journal::{Block, End, Entry, Seq, Settling, State};
+use crate::telemetry::Cause;
+use crate::telemetry::event::{TokenLeftOut, TokenUnknown};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -34,7 +37,7 @@ struct Read {
     mapping: Box<dyn Mapping>,
     revision: Arc<str>,
     ends: Vec<(Seq, End)>,
-    to_send: Vec<(Seq, Option<LaneKey>, Vec<MappedRecord>)>,
+    to_send: Vec<(Seq, Millis, Option<LaneKey>, Vec<MappedRecord>)>,
 }
 
 impl Reader {
@@ -102,12 +105,12 @@ impl Reader {
             shared.journal.settle(Settling { upload: None, ends }).await?;
             shared.settlings.send_modify(|settlings| *settlings += 1);
         }
-        for (seq, key, records) in to_send {
+        for (seq, received_at, key, records) in to_send {
             let bytes = JOB_BYTES + records.iter().map(|record| record.json.len()).sum::<usize>();
             let share = u32::try_from(bytes.div_ceil(PIECE_BYTES)).unwrap_or(u32::MAX).min(pieces);
             // The semaphore is never closed.
             let Ok(permit) = memory.clone().acquire_many_owned(share).await else { continue };
-            let job = Job::new(seq, key, revision.clone(), records, Some(permit));
+            let job = Job::new(seq, received_at, key, revision.clone(), records, Some(permit));
             if let Some(lane) = lanes.get(job.key.lane()) {
                 // A lane that is gone has failed, and its failure ends delivery.
                 let _ = lane.send(job);
@@ -156,7 +159,7 @@ fn read_block(
                     };
                     ends.push((seq, end));
                 } else {
-                    to_send.push((seq, key, records));
+                    to_send.push((seq, entry.received_at, key, records));
                 }
             }
         }
@@ -177,11 +180,11 @@ fn map(mapping: &mut dyn Mapping, entry: &Entry) -> Mapped {
 fn leave_out(shared: &Shared, record: &MappedRecord) -> bool {
     let Some(token) = record.token else { return false };
     let known = shared.tokens.is_known(token).unwrap_or_else(|error| {
-        tracing::warn!("it is not known whether a push token was sent before, so it is sent: {error}");
+        TokenUnknown { error: Cause::of(&error) }.tell();
         false
     });
     if known {
-        shared.status.token_left_out();
+        TokenLeftOut {}.tell(shared.status.telemetry());
     }
     known
 }

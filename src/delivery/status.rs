@@ -2,7 +2,9 @@
 
 use super::lane::LANES;
 use crate::clock::Millis;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::telemetry::event::UploadSent;
+use crate::telemetry::{DeliveryTotals, Listed, Telemetry};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 /// How delivery stands.
@@ -12,7 +14,7 @@ pub struct DeliveryStatus {
     last_answer: RwLock<Option<LastAnswer>>,
     in_flight: AtomicUsize,
     backlog: [AtomicUsize; LANES],
-    totals: Totals,
+    telemetry: Telemetry,
 }
 
 /// Why delivery can pause. The codes are stable.
@@ -34,6 +36,14 @@ impl PauseCode {
             Self::NotConfigured => "not_configured",
             Self::Unauthorized => "unauthorized",
         }
+    }
+}
+
+impl Listed for PauseCode {
+    const LIST: &'static [Self] = &Self::ALL;
+
+    fn word(self) -> &'static str {
+        self.as_str()
     }
 }
 
@@ -59,34 +69,6 @@ pub struct LastAnswer {
     pub words: String,
 }
 
-/// What was done since the process started.
-#[derive(Debug, Default)]
-struct Totals {
-    uploads: AtomicU64,
-    sent: AtomicU64,
-    delivered: AtomicU64,
-    retried: AtomicU64,
-    rejected: AtomicU64,
-    tokens_left_out: AtomicU64,
-}
-
-/// A copy of the totals at one moment. Counts records where it does not say otherwise.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
-pub struct DeliveryTotals {
-    /// Upload requests, whatever came back.
-    pub uploads: u64,
-    /// Sent, every attempt counted.
-    pub sent: u64,
-    /// Taken by CleverTap.
-    pub delivered: u64,
-    /// To be sent again, every time counted.
-    pub retried: u64,
-    /// Ended as dead letters.
-    pub rejected: u64,
-    /// Push tokens not sent, because the same was sent for the same objectId before.
-    pub tokens_left_out: u64,
-}
-
 /// What became of the records of one upload.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Tally {
@@ -96,6 +78,12 @@ pub(super) struct Tally {
 }
 
 impl DeliveryStatus {
+    /// Nothing delivered so far; what happens is told to `telemetry`.
+    pub fn new(telemetry: Telemetry) -> Self {
+        telemetry.expect_pauses::<PauseCode>();
+        Self { telemetry, ..Self::default() }
+    }
+
     /// Why nothing is delivered at the moment, if so.
     pub fn pause(&self) -> Option<Pause> {
         self.pause.read().unwrap_or_else(PoisonError::into_inner).clone()
@@ -128,36 +116,22 @@ impl DeliveryStatus {
 
     /// What was done since the process started.
     pub fn totals(&self) -> DeliveryTotals {
-        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        DeliveryTotals {
-            uploads: of(&self.totals.uploads),
-            sent: of(&self.totals.sent),
-            delivered: of(&self.totals.delivered),
-            retried: of(&self.totals.retried),
-            rejected: of(&self.totals.rejected),
-            tokens_left_out: of(&self.totals.tokens_left_out),
-        }
+        self.telemetry.totals()
+    }
+
+    /// Where delivery tells what happens.
+    pub(super) fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
     }
 
     pub(super) fn upload_begins(&self, records: usize) -> InFlight<'_> {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
-        self.totals.uploads.fetch_add(1, Ordering::Relaxed);
-        self.totals.sent.fetch_add(records as u64, Ordering::Relaxed);
+        UploadSent { records: records as u64 }.tell(&self.telemetry);
         InFlight(self)
     }
 
     pub(super) fn answered(&self, answer: LastAnswer) {
         *self.last_answer.write().unwrap_or_else(PoisonError::into_inner) = Some(answer);
-    }
-
-    pub(super) fn count(&self, tally: Tally) {
-        self.totals.delivered.fetch_add(tally.delivered, Ordering::Relaxed);
-        self.totals.retried.fetch_add(tally.retried, Ordering::Relaxed);
-        self.totals.rejected.fetch_add(tally.rejected, Ordering::Relaxed);
-    }
-
-    pub(super) fn token_left_out(&self) {
-        self.totals.tokens_left_out.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn lane_holds(&self, lane: usize, events: usize) {

@@ -14,8 +14,11 @@ use super::status::{DeliveryStatus, LastAnswer};
 use super::token::{TokenKey, TokenMemory};
 use super::{DeliveryError, DeliveryPolicy};
 use crate::clock::Clock;
-use crate::journal::{Journal, Settling, UploadNote};
+use crate::journal::{Journal, Settling, State, UploadNote};
+use crate::telemetry::Cause;
+use crate::telemetry::event::{EventDelivered, TokensForgotten, UploadEnded, UploadOutcome};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -129,11 +132,21 @@ impl Worker {
             status: status(&reply),
             answer: words(&reply, &reading),
         };
-        report(&note, &reading);
         shared.status.answered(LastAnswer { at: now, status: note.status, words: note.answer.clone() });
         let effect = batch.apply(&reading, ended, &shared.policy.retry, &mut self.random);
         let tally = batch.tally();
-        shared.status.count(tally);
+        UploadEnded {
+            upload: note.id.0,
+            outcome: outcome(&reading),
+            status: note.status,
+            answer: Cause::told(&note.answer),
+            attempt: note.attempt,
+            took: ended - begun,
+            delivered: tally.delivered,
+            retried: tally.retried,
+            rejected: tally.rejected,
+        }
+        .tell(shared.status.telemetry());
         let Parted { ended: finished, waiting } = batch.part();
         self.queue.put_back(waiting);
         self.react(effect, admitted, note.status, ended);
@@ -172,6 +185,11 @@ impl Worker {
         let ends = finished.iter().map(|(job, end)| (job.seq, end.clone())).collect();
         self.shared.journal.settle(Settling { upload: Some(note), ends }).await?;
         self.shared.settlings.send_modify(|settlings| *settlings += 1);
+        let now = self.shared.clock.now();
+        for (job, _) in finished.iter().filter(|(_, end)| end.state == State::Delivered) {
+            let age = u64::try_from(now.0.saturating_sub(job.received_at.0)).unwrap_or_default();
+            EventDelivered { age: Duration::from_millis(age) }.tell(self.shared.status.telemetry());
+        }
         let mut delivered: Vec<TokenKey> = Vec::new();
         for (token, fate) in finished.iter().flat_map(|(job, _)| job.tokens()) {
             match fate {
@@ -186,7 +204,7 @@ impl Worker {
             let shared = self.shared.clone();
             let kept = tokio::task::spawn_blocking(move || shared.tokens.keep(&delivered)).await;
             if let Ok(Err(error)) = kept {
-                tracing::warn!("sent push tokens could not be remembered and will be sent again: {error}");
+                TokensForgotten { error: Cause::of(&error) }.tell();
             }
         }
         Ok(())
@@ -210,24 +228,11 @@ fn words(reply: &Reply, reading: &Reading) -> String {
     }
 }
 
-fn report(note: &UploadNote, reading: &Reading) {
-    let UploadNote { id, duration_ms, records, attempt, status, answer, .. } = note;
-    if matches!(reading, Reading::Records { .. }) {
-        tracing::debug!(
-            upload.id = id.0,
-            batch.size = records,
-            duration_ms,
-            status,
-            "upload answered: {answer}"
-        );
-    } else {
-        tracing::warn!(
-            upload.id = id.0,
-            batch.size = records,
-            duration_ms,
-            status,
-            attempt,
-            "upload failed: {answer}"
-        );
+fn outcome(reading: &Reading) -> UploadOutcome {
+    match reading {
+        Reading::Records { .. } => UploadOutcome::Read,
+        Reading::Again { .. } => UploadOutcome::Again,
+        Reading::Split(_) => UploadOutcome::Split,
+        Reading::Unauthorised => UploadOutcome::Unauthorized,
     }
 }

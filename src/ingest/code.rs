@@ -1,6 +1,7 @@
 //! The codes of ingest's answers: one table from code to name and HTTP status.
 
 use crate::journal::Refusal;
+use crate::telemetry::Listed;
 use std::time::Duration;
 
 macro_rules! codes {
@@ -24,6 +25,14 @@ macro_rules! codes {
             }
         }
     };
+}
+
+impl Listed for Code {
+    const LIST: &'static [Self] = Self::ALL;
+
+    fn word(self) -> &'static str {
+        self.as_str()
+    }
 }
 
 codes! {

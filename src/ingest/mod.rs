@@ -22,7 +22,6 @@ mod incoming;
 mod intake;
 mod key;
 mod limit;
-mod metric;
 mod receive;
 mod shared;
 mod signature;
@@ -30,15 +29,16 @@ mod stamp;
 
 pub use explanation::explanations;
 pub use limit::Limits;
-pub use metric::IngestMetrics;
 
 use crate::clock::Clock;
 use crate::engine::event::CallKind;
 use crate::journal::Journal;
 use crate::settings::LiveSettings;
+use crate::telemetry::Telemetry;
 use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
 use budget::Budget;
+use code::Code;
 use std::sync::Arc;
 
 /// Takes Segment calls in. One is shared by all server threads.
@@ -48,20 +48,21 @@ pub struct Ingest {
     journal: Arc<dyn Journal>,
     limits: Limits,
     budget: Budget,
-    metrics: IngestMetrics,
+    telemetry: Telemetry,
 }
 
 impl Ingest {
-    /// Ingest into `journal`, letting in whoever shows the write key of `settings`.
+    /// Ingest into `journal`, letting in whoever shows the write key of `settings`, and telling `telemetry` about it.
     pub fn new(
         clock: Arc<dyn Clock>,
         settings: Arc<LiveSettings>,
         journal: Arc<dyn Journal>,
         limits: Limits,
-        metrics: IngestMetrics,
+        telemetry: Telemetry,
     ) -> Self {
         let budget = Budget::new(limits.in_flight_bytes);
-        Self { clock, settings, journal, limits, budget, metrics }
+        telemetry.expect_answers::<Code>();
+        Self { clock, settings, journal, limits, budget, telemetry }
     }
 }
 

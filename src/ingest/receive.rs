@@ -3,10 +3,11 @@
 use super::admission::Admission;
 use super::code::{Code, Complaint};
 use super::intake::{self, Request};
-use super::metric::Tally;
 use super::stamp::Receipt;
 use super::{Endpoint, Ingest, answer, body, gzip};
 use crate::journal::{AppendError, Appended, NewEvent};
+use crate::telemetry::Word;
+use crate::telemetry::event::{RequestAccepted, RequestRefused};
 use actix_web::http::header::{ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -23,17 +24,11 @@ pub(crate) async fn receive(
     mut payload: Payload,
 ) -> HttpResponse {
     match ingest.accept(endpoint, &request, &mut payload).await {
-        Ok(tally) => {
-            ingest.metrics.count_answer(Code::Accepted);
-            tracing::debug!(
-                stored = tally.stored,
-                failed = tally.failed,
-                duplicate = tally.duplicate,
-                "request accepted"
-            );
+        Ok(accepted) => {
+            accepted.tell(&ingest.telemetry);
             answer::accepted()
         }
-        Err(complaint) => ingest.refuse(&complaint, payload).await,
+        Err(Refused { complaint, events }) => ingest.refuse(&complaint, events, payload).await,
     }
 }
 
@@ -45,7 +40,7 @@ pub(crate) async fn refuse_method(
 ) -> HttpResponse {
     let methods = endpoint.methods();
     let message = format!("expected one of the methods {methods}");
-    let mut answer = ingest.refuse(&Complaint::new(Code::MethodNotAllowed, message), payload).await;
+    let mut answer = ingest.refuse(&Complaint::new(Code::MethodNotAllowed, message), 0, payload).await;
     answer.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
     answer
 }
@@ -53,7 +48,21 @@ pub(crate) async fn refuse_method(
 /// Answers every other path below `/v1/`.
 pub(crate) async fn refuse_path(ingest: Data<Ingest>, payload: Payload) -> HttpResponse {
     let message = "expected `/v1/` and one of `identify`, `track`, `page`, `screen`, `group`, `alias`, `batch`, `import`";
-    ingest.refuse(&Complaint::new(Code::NotFound, message), payload).await
+    ingest.refuse(&Complaint::new(Code::NotFound, message), 0, payload).await
+}
+
+/// A request that is refused as a whole.
+struct Refused {
+    complaint: Complaint,
+    /// How many events it holds.
+    events: u64,
+}
+
+impl From<Complaint> for Refused {
+    /// Before its events could be counted.
+    fn from(complaint: Complaint) -> Self {
+        Self { complaint, events: 1 }
+    }
 }
 
 /// What the head of a request says about its body.
@@ -70,7 +79,7 @@ impl Ingest {
         endpoint: Endpoint,
         request: &HttpRequest,
         payload: &mut Payload,
-    ) -> Result<Tally, Complaint> {
+    ) -> Result<RequestAccepted, Refused> {
         let head = self.read_head(endpoint, request)?;
         let mut share = self.budget.share();
         let mut body = body::read(payload, head.cap, head.too_large, &self.limits, &mut share).await?;
@@ -93,10 +102,12 @@ impl Ingest {
         drop(body);
         let kept: usize = events.iter().map(|event| event.body.len()).sum();
         share.shrink_to(0);
-        share.grow(kept)?;
-        let tally = self.append(events).await?;
-        self.metrics.count_events(tally, start.elapsed());
-        Ok(tally)
+        let count = events.len() as u64;
+        let refused = |complaint| Refused { complaint, events: count };
+        share.grow(kept).map_err(refused)?;
+        let mut accepted = self.append(events).await.map_err(refused)?;
+        accepted.took = start.elapsed();
+        Ok(accepted)
     }
 
     /// Everything that can be said before the body is read.
@@ -127,10 +138,17 @@ impl Ingest {
         Ok(Head { gzip, cap, too_large, admission })
     }
 
-    async fn append(&self, events: Vec<NewEvent>) -> Result<Tally, Complaint> {
+    async fn append(&self, events: Vec<NewEvent>) -> Result<RequestAccepted, Complaint> {
+        let mut accepted = RequestAccepted {
+            code: Word::of(Code::Accepted),
+            stored: 0,
+            failed: 0,
+            duplicate: 0,
+            took: Duration::ZERO,
+        };
         let failed: Vec<bool> = events.iter().map(|event| event.refusal.is_some()).collect();
         if events.is_empty() {
-            return Ok(Tally::default());
+            return Ok(accepted);
         }
         let appended = self.journal.append(events).await.map_err(|error| match error {
             AppendError::Full { retry_after } => {
@@ -142,25 +160,19 @@ impl Ingest {
                 Complaint::new(Code::JournalBroken, message).retry_after(RESTART_TIME)
             }
         })?;
-        let mut tally = Tally::default();
         for (appended, failed) in appended.iter().zip(failed) {
             match (appended, failed) {
-                (Appended::Duplicate(_), _) => tally.duplicate += 1,
-                (Appended::Stored(_), true) => tally.failed += 1,
-                (Appended::Stored(_), false) => tally.stored += 1,
+                (Appended::Duplicate(_), _) => accepted.duplicate += 1,
+                (Appended::Stored(_), true) => accepted.failed += 1,
+                (Appended::Stored(_), false) => accepted.stored += 1,
             }
         }
-        Ok(tally)
+        Ok(accepted)
     }
 
-    async fn refuse(&self, complaint: &Complaint, mut payload: Payload) -> HttpResponse {
-        let (status, code) = (complaint.code.status(), complaint.code.as_str());
-        self.metrics.count_answer(complaint.code);
-        if status >= 500 {
-            tracing::warn!(status, code, "request refused");
-        } else {
-            tracing::debug!(status, code, pointer = complaint.pointer, "request refused");
-        }
+    async fn refuse(&self, complaint: &Complaint, events: u64, mut payload: Payload) -> HttpResponse {
+        let (code, status) = (Word::of(complaint.code), complaint.code.status());
+        RequestRefused { code, status, events }.tell(&self.telemetry);
         // A body that came too slowly has had its time.
         let finished = complaint.code != Code::BodyTimeout && body::discard(&mut payload, &self.limits).await;
         answer::refused(complaint, (!finished).then_some(payload))

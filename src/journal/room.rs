@@ -80,6 +80,8 @@ pub struct Usage {
     pub pending_bytes: u64,
     /// Stored events that were found damaged since the start, whether or not they had ended.
     pub lost_events: u64,
+    /// Free bytes of the file system; none where it does not tell, or there is none.
+    pub free_bytes: Option<u64>,
 }
 
 /// How long events are kept after all around them have ended. What has not ended is always kept.

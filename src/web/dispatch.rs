@@ -9,6 +9,8 @@ use super::route::Row;
 use super::shell::{Nav, Shell};
 use super::visit::{Answer, Visit};
 use crate::admin::{Admin, Permission, Session};
+use crate::telemetry::Cause;
+use crate::telemetry::event::{RequestFailed, Unanswered};
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, HOST, ORIGIN, RETRY_AFTER};
 use actix_web::http::{ConnectionType, Method};
 use actix_web::web::{Data, Payload};
@@ -30,13 +32,13 @@ pub(super) async fn serve(
     let browser = match Browser::of(&request) {
         Ok(browser) => browser,
         Err(error) => {
-            tracing::error!(%error, "a page could not be made");
+            RequestFailed { what: Unanswered::Page, route: Some(row.path), error: Cause::of(&error) }.tell();
             return HttpResponse::InternalServerError().finish();
         }
     };
     let mut session = None;
     let answer = answer(row, &request, payload, &admin, &browser, &mut session).await;
-    finish(answer, &request, &admin, &browser, session.as_ref())
+    finish(answer, Some(row.path), &request, &admin, &browser, session.as_ref())
 }
 
 async fn answer(
@@ -154,12 +156,13 @@ async fn outside_the_table(error: PageError, request: &HttpRequest, admin: &Admi
         Some(cookie) => admin.session(cookie).await.unwrap_or_default(),
         None => None,
     };
-    finish(Err(error), request, admin, &browser, session.as_ref())
+    finish(Err(error), None, request, admin, &browser, session.as_ref())
 }
 
 /// Turns an error into its page, sets the visitor's cookie, and puts on the headers.
 fn finish(
     answer: Answer,
+    route: Option<&'static str>,
     request: &HttpRequest,
     admin: &Admin,
     browser: &Browser,
@@ -169,7 +172,7 @@ fn finish(
     let mut response = match answer {
         Ok(response) => response,
         Err(error) => {
-            error.log(request.path());
+            error.tell(route);
             let shell = Shell::new(Nav::Elsewhere, request, browser, session, Some(admin));
             let page = html_with(error.status(), &error.page(shell));
             let mut response = page.unwrap_or_else(|_| HttpResponse::InternalServerError().finish());

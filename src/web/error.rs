@@ -4,6 +4,8 @@ use super::shell::Shell;
 use super::view::Prose;
 use crate::admin::AdminError;
 use crate::journal::Seq;
+use crate::telemetry::Cause;
+use crate::telemetry::event::{RequestFailed, Unanswered};
 use actix_web::http::StatusCode;
 use askama::Template;
 use std::time::Duration;
@@ -152,11 +154,15 @@ impl PageError {
     }
 
     /// Writes to the log what the page does not say. Once, here.
-    pub(super) fn log(&self, path: &str) {
+    pub(super) fn tell(&self, route: Option<&'static str>) {
         match self {
             Self::Admin(AdminError::Busy) => {}
-            Self::Admin(error) => tracing::error!(%error, path, "a page could not be made"),
-            Self::Template(error) => tracing::error!(%error, path, "a page could not be rendered"),
+            Self::Admin(error) => {
+                RequestFailed { what: Unanswered::Page, route, error: Cause::of(error) }.tell();
+            }
+            Self::Template(error) => {
+                RequestFailed { what: Unanswered::Template, route, error: Cause::of(error) }.tell();
+            }
             _ => {}
         }
     }

@@ -49,6 +49,8 @@ mod simulator;
 mod starter;
 /// What tests stand on.
 mod support;
+/// What the process says about itself: lines and numbers.
+mod telemetry;
 /// Walls, homes, sizes, and the truth of READMEs.
 mod tidy;
 /// `tapline transform`.

@@ -20,6 +20,7 @@ use crate::engine::Plan;
 use crate::engine::plan::PackOption;
 use crate::journal::Store;
 use crate::settings::{Origins, Secret, Settings};
+use crate::telemetry::event::SettingsSaved;
 use std::collections::BTreeMap;
 use stored::Stored;
 
@@ -182,7 +183,7 @@ impl Admin {
     ) -> Result<Option<Revision>, AdminError> {
         let next = stored.next(wanted, SavedBy { user: user.clone(), at: self.now() });
         let revision = next.revision;
-        let by = user.to_string();
+        let by = user.clone();
         let (settings, origins) = self.ground.environment.overlay(&next.settings);
         let (live, rules) = (self.ground.settings.clone(), self.ground.rules.clone());
         let _in_order = self.saving.lock().await;
@@ -191,7 +192,7 @@ impl Admin {
                 return Ok(None);
             }
             rules.reload(&settings);
-            tracing::info!(user.name = by, settings.revision = revision.0, "settings saved");
+            SettingsSaved { user: &by, revision: revision.0 }.tell();
             live.replace(settings, origins);
             Ok(Some(revision))
         })

@@ -9,6 +9,8 @@ use super::database::{directory_bytes, sync_directory};
 use super::generation::Generation;
 use super::options::SyncHook;
 use crate::journal::{JournalError, Seq};
+use crate::telemetry::Cause;
+use crate::telemetry::event::DamageAtTheEnd;
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -105,7 +107,7 @@ impl Chain {
     // Looks what the generation holds at its end. One that is damaged there is not written to any more.
     fn look_at(&self, first: Seq) -> Result<Found, JournalError> {
         let damaged = |error: &JournalError, reached: Seq| {
-            tracing::error!(%error, generation = %first, %reached, "the end of the log is damaged, a new generation goes on after it");
+            DamageAtTheEnd { generation: first.0, until: reached.0, error: Cause::of(error) }.tell();
             Found::Damage(reached)
         };
         let generation = match self.open_generation(first) {

@@ -18,9 +18,12 @@ use super::room::Room;
 use super::rotation::Rotation;
 use crate::journal::window::Window;
 use crate::journal::{AppendError, Appended, Block, JournalError, NewEvent, Seq};
+use crate::telemetry::Cause;
+use crate::telemetry::event::{GenerationNotMade, GroupCommitted};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use std::time::Instant;
 use tokio::sync::{oneshot, watch};
 
 /// What an event takes in memory beside its body.
@@ -153,6 +156,7 @@ impl Committer {
     }
 
     fn commit(&mut self, requests: Vec<Request>) {
+        let begun = Instant::now();
         let mut group = Group { draft: Draft::new(self.end), blocks: Vec::new(), answers: Vec::new() };
         let mut written = Ok(());
         for request in requests {
@@ -179,7 +183,13 @@ impl Committer {
             Err(error) => Err(error),
         };
         match durable {
-            Ok(()) => self.publish(group),
+            Ok(()) => {
+                if !group.blocks.is_empty() {
+                    let events = group.blocks.iter().map(|block| block.end().0 - block.first.0).sum();
+                    GroupCommitted { events, took: begun.elapsed() }.tell(&self.options.telemetry);
+                }
+                self.publish(group);
+            }
             Err(error) => {
                 let reason = self.health.give_up(&error.to_string());
                 for (answer, _) in group.answers {
@@ -252,7 +262,7 @@ impl Committer {
         };
         match next {
             Ok(next) => self.active = self.chain.insert_open(next),
-            Err(error) => tracing::warn!(%error, "no new generation could be made, the present one goes on"),
+            Err(error) => GenerationNotMade { error: Cause::of(&error) }.tell(),
         }
     }
 }

@@ -13,6 +13,8 @@ use super::format::MOST_EVENTS;
 use super::generation::Generation;
 use crate::clock::Millis;
 use crate::journal::{Block, Entry, JournalError, Seq};
+use crate::telemetry::Cause;
+use crate::telemetry::event::DamageFound;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -95,7 +97,7 @@ impl Parts {
         let until = end.unwrap_or_else(|| self.end());
         let (first, lost) = self.survey(at, &slot, generation.ok().as_deref(), until)?;
         let (end, events) = (lost.end, lost.end.0.saturating_sub(first.0));
-        tracing::error!(from = %first, until = %end, events, what, "the log is damaged: these events can not be read");
+        DamageFound { from: first.0, until: end.0, events, error: Cause::told(&what) }.tell();
         self.damage.note(first, lost);
         Ok(self.damage.stand_in(at))
     }

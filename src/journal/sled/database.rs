@@ -11,6 +11,8 @@
 
 use super::options::SyncHook;
 use crate::journal::{JournalError, Seq};
+use crate::telemetry::Cause;
+use crate::telemetry::event::{SnapshotSetAside, WaitingForHandle};
 use std::fs::{self, File};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -55,7 +57,7 @@ impl Database {
             Err(sled::Error::Corruption { .. } | sled::Error::ReportableBug(_)) => {
                 let moved =
                     set_snapshots_aside(directory).map_err(|error| fail("can not be tidied", &error))?;
-                tracing::warn!(directory = %directory.display(), moved, "damaged snapshot set aside, reading the log");
+                SnapshotSetAside { directory, files: moved }.tell();
                 open_sled(directory)
             }
             other => other,
@@ -146,7 +148,7 @@ fn open_sled(directory: &Path) -> Result<sled::Db, sled::Error> {
         match opened {
             // The data directory is locked as a whole, so who holds this one is a closing handle of this process.
             Err(sled::Error::Io(error)) if is_locked(directory) && started.elapsed() < LET_GO => {
-                tracing::debug!(directory = %directory.display(), %error, "waiting for a closing handle");
+                WaitingForHandle { directory, error: Cause::of(&error) }.tell();
                 std::thread::sleep(Duration::from_millis(5));
             }
             other => return other,

@@ -12,6 +12,7 @@ use super::format::{Stored, claimed_count};
 use super::options::SyncHook;
 use crate::clock::Millis;
 use crate::journal::{Block, DedupKey, JournalError, Seq};
+use crate::telemetry::event::UnfinishedBlockRemoved;
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -180,7 +181,7 @@ impl Generation {
             if head {
                 break;
             }
-            tracing::info!(block = %first, "removing a block that was never finished");
+            UnfinishedBlockRemoved { from: first.0 }.tell();
             for entry in self.database.db.range(key(first, 0)..=key(first, u16::MAX)) {
                 let (key, _) = entry.map_err(|error| unreadable(first, error))?;
                 self.database.db.remove(key).map_err(|error| unreadable(first, error))?;

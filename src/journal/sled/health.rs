@@ -3,6 +3,8 @@
 //! First thing to know: a failure is for good. What a failed sync left behind is unknown, so nothing is written after it;
 //! the process must start again and read what is really there.
 
+use crate::telemetry::Cause;
+use crate::telemetry::event::JournalBroken;
 use std::sync::OnceLock;
 
 /// The first failure to write, if there was one.
@@ -14,7 +16,7 @@ impl Health {
     pub(super) fn give_up(&self, reason: &str) -> String {
         self.0
             .get_or_init(|| {
-                tracing::error!(reason, "the journal can not write and takes nothing more until a restart");
+                JournalBroken { error: Cause::told(&reason) }.tell();
                 reason.to_owned()
             })
             .clone()

@@ -1,6 +1,7 @@
 //! What can be set about the durable journal. Every default is the measured or reasoned one; nothing here is a rule.
 
 use crate::journal::WindowPolicy;
+use crate::telemetry::Telemetry;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub struct Options {
     pub cache_bytes: usize,
     /// Called before every sync.
     pub on_sync: Option<SyncHook>,
+    /// Where commits are told.
+    pub telemetry: Telemetry,
 }
 
 impl Default for Options {
@@ -47,6 +50,7 @@ impl Default for Options {
             block_bytes: 64 << 10,
             cache_bytes: 32 << 20,
             on_sync: None,
+            telemetry: Telemetry::default(),
         }
     }
 }

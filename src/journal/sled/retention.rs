@@ -10,6 +10,7 @@ use super::page::EVENTS;
 use super::room::Room;
 use crate::clock::Millis;
 use crate::journal::{JournalError, Retention, Seq, Swept, UploadId};
+use crate::telemetry::event::GenerationDropped;
 use std::sync::Arc;
 
 /// Pages that are looked at for the lowest upload still referred to: 16,384 events, far more than wait at a time.
@@ -41,7 +42,7 @@ impl Sweep<'_> {
             swept.generations += 1;
             swept.events = swept.events.saturating_add(end.0.saturating_sub(slot.first.0));
             swept.bytes = swept.bytes.saturating_add(slot.bytes());
-            tracing::info!(first = %slot.first, %end, bytes = slot.bytes(), "a generation was dropped");
+            GenerationDropped { from: slot.first.0, until: end.0, bytes: slot.bytes() }.tell();
         }
         Ok(swept)
     }

@@ -57,14 +57,18 @@ impl Room {
             return Some(Full::Disk { bytes, bound });
         }
         // A file system that does not tell its free space is not watched.
-        let free = rustix::fs::statvfs(&self.directory).map(|fs| fs.f_bavail.saturating_mul(fs.f_frsize));
-        let (bytes, reserve) = (free.unwrap_or(u64::MAX), self.disk_reserve);
+        let (bytes, reserve) = (self.free_bytes().unwrap_or(u64::MAX), self.disk_reserve);
         (bytes < reserve).then_some(Full::Free { bytes, reserve })
     }
 
     /// What is held, but for damage.
     pub(super) fn usage(&self) -> Usage {
-        Usage { disk_bytes: self.disk_bytes(), pending_bytes: self.pending_bytes(), lost_events: 0 }
+        let (disk_bytes, pending_bytes) = (self.disk_bytes(), self.pending_bytes());
+        Usage { disk_bytes, pending_bytes, lost_events: 0, free_bytes: self.free_bytes() }
+    }
+
+    fn free_bytes(&self) -> Option<u64> {
+        rustix::fs::statvfs(&self.directory).ok().map(|fs| fs.f_bavail.saturating_mul(fs.f_frsize))
     }
 
     fn disk_bytes(&self) -> u64 {

@@ -8,6 +8,8 @@ use super::chain::Chain;
 use super::generation::Generation;
 use super::options::Options;
 use crate::journal::{JournalError, Seq};
+use crate::telemetry::Cause;
+use crate::telemetry::event::GenerationNotMade;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
@@ -90,7 +92,7 @@ impl Rotation {
     // The present generation goes on, larger than planned; that is better than taking nothing.
     fn postpone(&mut self, end: Seq, error: &dyn std::fmt::Display) {
         self.not_before = Seq(end.0.saturating_add((self.events / 8).max(1)));
-        tracing::warn!(%error, "no new generation could be made, the present one goes on");
+        GenerationNotMade { error: Cause::told(&error) }.tell();
     }
 }
 

@@ -9,6 +9,8 @@ use super::ledger::Ledger;
 use super::main_database::{Changes, MainDatabase};
 use super::queue::{Queue, Refused};
 use crate::journal::{JournalError, Seq, Settling, UploadId};
+use crate::telemetry::Cause;
+use crate::telemetry::event::UploadNumbersNotReserved;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::oneshot;
@@ -162,7 +164,7 @@ impl Settler {
         });
         // The journal is broken then, and no upload can be noted any more, so no number can come to mean two.
         if let Err(error) = reserved {
-            tracing::error!(%error, "no upload numbers could be reserved");
+            UploadNumbersNotReserved { error: Cause::of(&error) }.tell();
         }
         self.reserving.store(false, Ordering::Release);
     }

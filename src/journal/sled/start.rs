@@ -17,6 +17,8 @@ use super::settler::Settler;
 use super::{Parts, SledJournal, SledStore};
 use crate::journal::window::{Window, WindowPolicy};
 use crate::journal::{End, JournalError, Seq};
+use crate::telemetry::Cause;
+use crate::telemetry::event::{EventsLost, RepetitionsUnknown};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -118,7 +120,7 @@ fn end_lost_events(
     if from >= until {
         return Ok(());
     }
-    tracing::error!(%from, %until, "the log is damaged: the events between were accepted and can not be read any more");
+    EventsLost { from: from.0, until: until.0, events: until.0 - from.0 }.tell();
     let end = End::lost();
     for first in (from.0..until.0).step_by(LOST_AT_ONCE) {
         let (mut proposal, mut changes) = (ledger.propose(), Changes::default());
@@ -145,7 +147,7 @@ fn rebuild_window(chain: &Arc<Chain>, policy: WindowPolicy) -> Result<Window, Jo
             Ok(false) => break,
             // Older repetitions go unrecognised, which is better than a journal that does not start.
             Err(error @ JournalError::Damaged { .. }) => {
-                tracing::error!(%error, "repetitions of events before this place are not recognised");
+                RepetitionsUnknown { error: Cause::of(&error) }.tell();
                 break;
             }
             Err(error) => return Err(error),

@@ -97,7 +97,7 @@ async fn operations_answer_without_a_key() {
     app.post("/v1/page", "{").await;
     let metrics = app.get("/metrics").await;
     for line in [
-        r#"tapline_ingest_answers_total{status="4xx",code="invalid_json"} 1"#,
+        r#"tapline_ingest_requests_total{code="invalid_json"} 1"#,
         "tapline_config_last_reload_successful 1",
         r#"tapline_events_ended_total{state="delivered"} 0"#,
         "tapline_events_pending 0",

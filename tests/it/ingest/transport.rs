@@ -181,7 +181,7 @@ async fn a_repetition_is_taken_and_stored_once() {
     for line in [
         r#"tapline_ingest_events_total{outcome="stored"} 2"#,
         r#"tapline_ingest_events_total{outcome="duplicate"} 4"#,
-        r#"tapline_ingest_answers_total{status="2xx",code="accepted"} 5"#,
+        r#"tapline_ingest_requests_total{code="accepted"} 5"#,
         "tapline_events_accepted_total 2",
     ] {
         assert!(metrics.text().contains(line), "{line} in\n{}", metrics.text());

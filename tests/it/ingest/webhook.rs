@@ -122,8 +122,8 @@ async fn refusals_are_counted_name_their_scheme_and_show_neither_secret_nor_sign
     }
     let metrics = app.get("/metrics").await;
     for line in [
-        r#"tapline_ingest_answers_total{status="4xx",code="missing_signature"} 1"#,
-        r#"tapline_ingest_answers_total{status="4xx",code="wrong_signature"} 2"#,
+        r#"tapline_ingest_requests_total{code="missing_signature"} 1"#,
+        r#"tapline_ingest_requests_total{code="wrong_signature"} 2"#,
     ] {
         assert!(metrics.text().contains(line), "{line} in\n{}", metrics.text());
     }

@@ -83,7 +83,7 @@ async fn a_damaged_block_stops_nobody_and_its_events_end_as_lost() {
     assert_eq!(journal.usage().lost_events, dead);
     let metrics = app.get("/metrics").await;
     assert!(
-        metrics.text().contains(&format!("tapline_journal_damaged_events {dead}\n")),
+        metrics.text().contains(&format!("tapline_journal_damaged_events_total {dead}\n")),
         "{}",
         metrics.text()
     );

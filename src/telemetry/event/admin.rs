@@ -1,0 +1,44 @@
+//! What operators do.
+
+use crate::telemetry::Cause;
+use std::fmt::{Debug, Display};
+use std::net::IpAddr;
+use std::path::Path;
+
+/// A type that names an operator's account, checked when it was made. Accounts are named in the log, because who changed
+/// what must be found later; whoever sent an event never is.
+pub(crate) trait AccountName: Display + Debug {}
+
+notes! { "tapline::admin";
+    /// Without the name that was tried: people type passwords into the wrong field.
+    warn SignInRefused { address: Option<IpAddr> }
+    "a sign-in was refused" [client.address = address.map(tracing::field::display)];
+
+    /// Somebody signed in.
+    info SignedIn<'a> { user: &'a dyn AccountName, address: Option<IpAddr> }
+    "signed in" [user.name = %user, client.address = address.map(tracing::field::display)];
+
+    /// The first account was made, with the token of the first start.
+    info FirstAccountMade<'a> { user: &'a dyn AccountName, address: Option<IpAddr> }
+    "the first account was made" [user.name = %user, client.address = address.map(tracing::field::display)];
+
+    /// The token in the file is worthless by now, so this is worth a line and no more.
+    warn FirstStartTokenStayed<'a> { file: &'a Path, error: Cause<'a> }
+    "the used first-start token could not be removed" [file = %file.display(), %error];
+
+    /// Settings were stored and are in force.
+    info SettingsSaved<'a> { user: &'a dyn AccountName, revision: u64 }
+    "settings saved" [user.name = %user, settings.revision = revision];
+
+    /// `token` is its public name.
+    info ApiTokenMade<'a> { user: &'a dyn AccountName, token: &'a str }
+    "an API token was made" [user.name = %user, token.id = token];
+
+    /// `token` is its public name.
+    info ApiTokenRevoked<'a> { token: &'a str }
+    "an API token was revoked" [token.id = token];
+
+    /// The rules run all the same; only the console can not show this revision later.
+    warn RevisionNotKept<'a> { revision: &'a str, error: Cause<'a> }
+    "this revision of the rules could not be kept" [rules.revision = revision, %error];
+}

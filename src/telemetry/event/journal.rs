@@ -1,0 +1,104 @@
+//! What happens to the log on the disk. Places are numbers of events, from 0.
+
+use crate::telemetry::{Cause, Telemetry};
+use std::path::Path;
+use std::time::Duration;
+
+/// A group of events became durable.
+#[derive(Debug)]
+pub(crate) struct GroupCommitted {
+    /// How many events, repetitions not counted.
+    pub(crate) events: u64,
+    /// From the first event taken in hand to the end of the sync.
+    pub(crate) took: Duration,
+}
+
+impl GroupCommitted {
+    /// Counts.
+    pub(crate) fn tell(self, telemetry: &Telemetry) {
+        let meters = telemetry.meters();
+        meters.commit_events.observe(self.events as f64);
+        meters.commit_seconds.observe(self.took.as_secs_f64());
+    }
+}
+
+/// Events past their time were dropped.
+#[derive(Debug)]
+pub(crate) struct JournalSwept {
+    /// Parts of the log.
+    pub(crate) generations: u64,
+    /// The events in them.
+    pub(crate) events: u64,
+    /// What the disk has back.
+    pub(crate) bytes: u64,
+}
+
+impl JournalSwept {
+    /// Writes the line and counts, where anything was dropped.
+    pub(crate) fn tell(self, telemetry: &Telemetry) {
+        let Self { generations, events, bytes } = self;
+        if generations == 0 {
+            return;
+        }
+        telemetry.meters().dropped_events.inc_by(events);
+        tracing::info!(target: "tapline::journal", generations, events, bytes, "events past their time were dropped");
+    }
+}
+
+notes! { "tapline::journal";
+    /// For good: what a failed sync left behind is unknown.
+    error JournalBroken<'a> { error: Cause<'a> }
+    "the journal can not write and takes nothing more until a restart" [%error];
+
+    /// A bound was reached. `code` says which.
+    error JournalFull<'a> { code: &'static str, error: Cause<'a> }
+    "events are refused until there is room" [code, %error];
+
+    /// Below every bound again.
+    info RoomAgain {}
+    "there is room again, and events are taken";
+
+    /// Tried again soon; the bounds hold either way.
+    error SweepFailed<'a> { error: Cause<'a> }
+    "events past their time could not be dropped" [%error];
+
+    /// One part of the log is gone.
+    info GenerationDropped { from: u64, until: u64, bytes: u64 }
+    "a generation was dropped" [from, until, bytes];
+
+    /// Better larger parts than taking nothing.
+    warn GenerationNotMade<'a> { error: Cause<'a> }
+    "no new generation could be made, the present one goes on" [%error];
+
+    /// Stored events that can not be read; they end as lost.
+    error DamageFound<'a> { from: u64, until: u64, events: u64, error: Cause<'a> }
+    "the log is damaged: these events can not be read" [from, until, events, %error];
+
+    /// Nothing more is written behind damage.
+    error DamageAtTheEnd<'a> { generation: u64, until: u64, error: Cause<'a> }
+    "the end of the log is damaged, a new generation goes on after it" [generation, until, %error];
+
+    /// Events that were accepted and are not there any more.
+    error EventsLost { from: u64, until: u64, events: u64 }
+    "the log is damaged: the events between were accepted and can not be read any more" [from, until, events];
+
+    /// Which is better than a journal that does not start.
+    error RepetitionsUnknown<'a> { error: Cause<'a> }
+    "repetitions of events before this place are not recognised" [%error];
+
+    /// Nobody was promised it.
+    info UnfinishedBlockRemoved { from: u64 }
+    "removing a block that was never finished" [from];
+
+    /// sled's snapshots only save time.
+    warn SnapshotSetAside<'a> { directory: &'a Path, files: usize }
+    "damaged snapshot set aside, reading the log" [directory = %directory.display(), files];
+
+    /// A handle of this very process.
+    debug WaitingForHandle<'a> { directory: &'a Path, error: Cause<'a> }
+    "waiting for a closing handle" [directory = %directory.display(), %error];
+
+    /// The journal is broken then.
+    error UploadNumbersNotReserved<'a> { error: Cause<'a> }
+    "no upload numbers could be reserved" [%error];
+}

@@ -102,7 +102,7 @@ async fn send(app: &TestApp, n: usize, oracle: &mut Oracle) {
     );
     assert_eq!(app.post("/v1/batch", batch.as_str()).await.status, 200);
     oracle.accepted += 5;
-    if n % 3 == 0 {
+    if n.is_multiple_of(3) {
         assert_eq!(app.post("/v1/batch", batch).await.status, 200);
         oracle.duplicate += 5;
     }

@@ -25,7 +25,10 @@ fn requests() -> Vec<Request> {
         // Other ids in every round, so that not all but the first are repetitions.
         let call = call.replace("CANARY_ROUND", &requests.len().to_string());
         for path in ["/v1/track", "/v1/identify", "/v1/batch", "/v1/import", "/v1/webhooks/segment"] {
-            requests.push(post(path).body(call.clone()));
+            let url = format!("{path}?email={mail}");
+            requests.push(
+                post(&url).header("X-Forwarded-For", CANARY).header("Referer", &mail).body(call.clone()),
+            );
         }
         requests.push(post("/api/v1/preview").header("Authorization", API_TOKEN).body(call.clone()));
         let preview = format!(r#"{{"event":{call}}}"#);

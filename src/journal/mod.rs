@@ -2,12 +2,14 @@
 //!
 //! It promises: what [`Journal::append`] answered is on stable storage; what [`Journal::settle`] answered is never
 //! handed out as pending again. It deliberately knows nothing of rules, of HTTP and of CleverTap: an event is bytes, and
-//! an end is a word with a reason.
+//! an end is a word with a reason. What an event is found by is read in `facet.rs` and nowhere else.
 //!
 //! First thing to know: an event's [`Seq`] is its place in the log and its only identity here.
 
 pub mod block;
+pub mod facet;
 pub mod memory;
+pub mod query;
 mod room;
 pub mod sled;
 pub mod store;
@@ -21,6 +23,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use block::{Block, Entry};
+pub use facet::{Facets, Term};
+pub use query::{Effort, Places, Query, Sought, Standing};
 pub use room::{Full, Retention, Swept, Usage};
 pub use store::{Store, Table};
 pub use window::WindowPolicy;
@@ -254,6 +258,36 @@ pub trait Journal: Send + Sync + 'static {
 
     /// The block that holds the last event before `before`; none when there is none.
     async fn block_before(&self, before: Seq) -> Result<Option<Arc<Block>>, JournalError>;
+
+    /// Some places before `before`, newest first, whose events may match `query`, and how far was looked: at least one
+    /// place further where there is one, and no further than `effort` allows. Whoever has no index hands out every place.
+    async fn seek(&self, _query: &Query, before: Seq, _effort: &mut Effort) -> Result<Sought, JournalError> {
+        let Some(block) = self.block_before(before).await? else {
+            return Ok(Sought { places: Vec::new(), looked_to: self.kept_from().min(before) });
+        };
+        let places = block.iter().rev().map(|(place, _)| place).filter(|place| *place < before).collect();
+        Ok(Sought { places, looked_to: block.first.min(before) })
+    }
+
+    /// Places of events before `before` whose `userId` or `anonymousId` is `user`, newest first and each looked at in the
+    /// event itself, which neither a damaged event nor a hash that agrees by chance passes. To go on, ask with the answer's
+    /// `next`; events that arrive meanwhile are not among them.
+    async fn places_of(&self, user: &str, before: Seq) -> Result<Places, JournalError> {
+        let query = Query { terms: vec![Term::user(user)], ..Query::default() };
+        let sought = self.seek(&query, before, &mut Effort::new(u32::MAX)).await?;
+        let (mut places, mut block) = (Vec::new(), None::<Arc<Block>>);
+        for place in sought.places {
+            if block.as_ref().is_none_or(|block| block.get(place).is_none()) {
+                block = self.block_from(place).await?;
+            }
+            let entry = block.as_ref().and_then(|block| block.get(place));
+            if entry.is_some_and(|entry| Facets::of(&entry.body).is_of(user)) {
+                places.push(place);
+            }
+        }
+        let next = Some(sought.looked_to).filter(|at| *at > self.kept_from() && *at < before);
+        Ok(Places { places, next })
+    }
 
     /// The place after the last durable event.
     fn end(&self) -> Seq;

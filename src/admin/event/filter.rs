@@ -1,7 +1,8 @@
 //! Which events a list shows.
 
 use super::{Stage, Summary, Who};
-use crate::journal::{End, Entry};
+use crate::clock::Millis;
+use crate::journal::{End, Entry, Query, Standing, State, Term};
 
 /// A stage to filter by; *Failed* is both failed on ingest and failed in the mapping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +56,8 @@ pub struct Filter {
     pub state: Option<StageFilter>,
     /// Its type, whatever the case.
     pub kind: Option<String>,
+    /// Its whole name, whatever the case.
+    pub event: Option<String>,
     /// A part of its name, whatever the case.
     pub name: Option<String>,
     /// Its `userId` or `anonymousId`, whole.
@@ -63,6 +66,10 @@ pub struct Filter {
     pub code: Option<String>,
     /// A part of its JSON, whatever the case.
     pub text: Option<String>,
+    /// Received at this time or later.
+    pub from: Option<Millis>,
+    /// Received before this time.
+    pub to: Option<Millis>,
 }
 
 impl Filter {
@@ -71,16 +78,32 @@ impl Filter {
         *self == Self::default()
     }
 
-    /// Whether it lets this event through; if so, with its summary.
-    pub(super) fn admit(&self, entry: &Entry, end: Option<&End>) -> Option<Summary> {
-        if let Some(state) = self.state
-            && state.name() != Stage::of(entry, end).name()
-        {
-            return None;
-        }
-        if let Some(code) = &self.code
-            && reason_code(entry, end) != Some(code)
-        {
+    /// What an index can answer of it; each event that is found has still to be admitted.
+    pub fn query(&self) -> Query {
+        let standing = self.state.map(|state| match state {
+            StageFilter::Delivered => Standing::Ended(State::Delivered),
+            StageFilter::Filtered => Standing::Ended(State::Filtered),
+            StageFilter::Failed => Standing::Ended(State::Failed),
+            StageFilter::Dead => Standing::Ended(State::Dead),
+            StageFilter::Pending => Standing::Pending,
+        });
+        let kind = self.kind.as_deref().map(Term::kind);
+        let name = self.event.as_deref().map(Term::name);
+        let user = self.user.as_deref().map(Term::user);
+        let terms = [kind, name, user].into_iter().flatten().collect();
+        Query { terms, standing, code: self.code.clone(), from: self.from, to: self.to }
+    }
+
+    /// Whether it lets an event with this end through, as far as the end decides.
+    pub(super) fn admit_end(&self, entry: &Entry, end: Option<&End>) -> bool {
+        let state = self.state.is_none_or(|state| state.name() == Stage::of(entry, end).name());
+        state && self.code.as_ref().is_none_or(|code| reason_code(entry, end) == Some(code))
+    }
+
+    /// Whether it lets an event through, as far as its end does not decide; if so, with its summary.
+    pub(super) fn admit_entry(&self, entry: &Entry) -> Option<Summary> {
+        let since = self.from.is_none_or(|from| entry.received_at >= from);
+        if !since || self.to.is_some_and(|to| entry.received_at >= to) {
             return None;
         }
         if let Some(text) = &self.text
@@ -90,11 +113,14 @@ impl Filter {
         }
         let summary = Summary::of(&entry.body);
         let kind = self.kind.as_ref().is_none_or(|kind| summary.kind == kind.to_lowercase());
+        let event = self.event.as_ref().is_none_or(|event| {
+            summary.name.to_lowercase() == event.to_lowercase()
+        });
         let name = self.name.as_ref().is_none_or(|name| contains(&summary.name, name));
         let user = self.user.as_ref().is_none_or(|user| {
             matches!(&summary.who, Who::User(id) if id == user) || summary.anonymous_id == *user
         });
-        (kind && name && user).then_some(summary)
+        (kind && event && name && user).then_some(summary)
     }
 }
 
@@ -117,7 +143,6 @@ fn contains(text: &str, part: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Millis;
 
     #[test]
     fn a_filter_holds_for_what_it_says() {
@@ -128,7 +153,7 @@ mod tests {
         let filter = |change: fn(&mut Filter)| {
             let mut filter = Filter::default();
             change(&mut filter);
-            filter.admit(&entry, None).is_some()
+            filter.admit_entry(&entry).is_some() && filter.admit_end(&entry, None)
         };
         assert!(filter(|_| ()));
         assert!(filter(|f| f.state = Some(StageFilter::Pending)));
@@ -136,6 +161,10 @@ mod tests {
         assert!(filter(|f| f.kind = Some("TRACK".to_owned())));
         assert!(filter(|f| f.name = Some("order c".to_owned())));
         assert!(!filter(|f| f.name = Some("refund".to_owned())));
+        assert!(filter(|f| f.event = Some("ORDER completed".to_owned())));
+        assert!(!filter(|f| f.event = Some("order".to_owned())));
+        assert!(filter(|f| f.from = Some(Millis(0))) && !filter(|f| f.from = Some(Millis(1))));
+        assert!(filter(|f| f.to = Some(Millis(1))) && !filter(|f| f.to = Some(Millis(0))));
         assert!(filter(|f| f.user = Some("u1".to_owned())) && filter(|f| f.user = Some("a1".to_owned())));
         assert!(!filter(|f| f.user = Some("u".to_owned())));
         assert!(filter(|f| f.text = Some("ÜBER".to_owned())));

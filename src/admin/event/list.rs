@@ -1,20 +1,24 @@
 //! The list of events, newest first, a page at a time.
 //!
 //! A page is named by the place it begins before. Places only grow, so going on neither skips nor repeats an event while
-//! new ones arrive. A filter that finds little looks at a bounded number of events and says how far it got.
+//! new ones arrive. What the journal's index knows is passed over in no time; what has to be looked at is bounded, and a
+//! page that comes to its bound says how far it got.
 
 use super::filter::reason_code;
 use super::{Filter, Stage, Summary, end_of};
 use crate::admin::{Admin, AdminError};
 use crate::clock::Millis;
-use crate::journal::Seq;
+use crate::journal::{Block, Effort, End, Journal, JournalError, Seq};
+use std::sync::Arc;
 
 /// Rows on a page.
 const ROWS: usize = 50;
 /// Events looked at for one page; what remains is a click away.
-const SCANNED_AT_MOST: usize = 10_000;
+const LOOKED_AT_MOST: usize = 10_000;
 /// Bytes of events looked at for one page, which bounds the time where events are large.
-const BYTES_AT_MOST: usize = 32 * 1024 * 1024;
+const BYTES_AT_MOST: usize = 16 * 1024 * 1024;
+/// Steps of the journal for one page: about 50 ms.
+const STEPS: u32 = 4000;
 
 /// One event of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,53 +42,98 @@ pub struct EventList {
     pub rows: Vec<Row>,
     /// The next page begins before this; none where there is nothing more.
     pub next: Option<Seq>,
-    /// How many events were looked at.
-    pub scanned: usize,
-    /// When the oldest event looked at was received.
+    /// How many events are covered, by looking at them or by an index that rules them out.
+    pub searched: u64,
+    /// When the oldest of them was received, where the page is cut short.
     pub back_to: Option<Millis>,
-    /// Whether the page is short because it looked at as many as it may.
+    /// Whether the page is short because it looked at as many events as it may.
     pub cut_short: bool,
 }
 
 impl Admin {
     /// The events before `before` (or the newest) that `filter` lets through.
     pub async fn events(&self, filter: &Filter, before: Option<Seq>) -> Result<EventList, AdminError> {
-        let journal = &self.ground.journal;
-        let mut list =
-            EventList { rows: Vec::new(), next: None, scanned: 0, back_to: None, cut_short: false };
-        let mut bytes = 0_usize;
-        let mut at = before.unwrap_or_else(|| journal.end());
-        while let Some(block) = journal.block_before(at).await? {
-            let ends = journal.ends(&block).await?;
-            for (seq, entry) in block.iter().rev() {
-                let end = end_of(&block, &ends, seq);
-                if seq >= at {
-                    continue;
-                }
-                if list.rows.len() == ROWS || list.scanned == SCANNED_AT_MOST || bytes >= BYTES_AT_MOST {
-                    // There is at least this one more.
-                    list.next = Some(at);
-                    list.cut_short = list.rows.len() < ROWS;
-                    return Ok(list);
-                }
-                at = seq;
-                list.scanned += 1;
-                bytes = bytes.saturating_add(entry.body.len());
-                list.back_to = Some(entry.received_at);
-                if let Some(summary) = filter.admit(entry, end) {
-                    list.rows.push(Row {
-                        seq,
-                        received_at: entry.received_at,
-                        stage: Stage::of(entry, end),
-                        summary,
-                        code: reason_code(entry, end).cloned(),
-                    });
-                }
-            }
-            at = at.min(block.first);
+        let journal = &*self.ground.journal;
+        let start = before.unwrap_or_else(|| journal.end()).min(journal.end());
+        let mut search = Search::new(journal, filter);
+        let (query, mut effort) = (filter.query(), Effort::new(STEPS));
+        let mut at = start;
+        while at > journal.kept_from() && search.goes_on() {
+            let sought = journal.seek(&query, at, &mut effort).await?;
+            at = search.look_at(&sought.places, at).await?.unwrap_or(sought.looked_to);
+            search.is_over |= effort.is_spent();
             // A long search shares the thread with other requests.
             tokio::task::yield_now().await;
         }
-        Ok(list)
+        let next = Some(at).filter(|at| *at > journal.kept_from());
+        let cut_short = next.is_some() && search.rows.len() < ROWS;
+        let searched = start.0.saturating_sub(at.0.max(journal.kept_from().0));
+        let back_to = if cut_short { search.received_at(at).await? } else { None };
+        Ok(EventList { rows: search.rows, next, searched, back_to, cut_short })
+    }
+}
+
+/// One page on its way.
+struct Search<'a> {
+    journal: &'a dyn Journal,
+    filter: &'a Filter,
+    rows: Vec<Row>,
+    looked_at: usize,
+    bytes: usize,
+    is_over: bool,
+    block: Option<Arc<Block>>,
+    /// The ends of that block, once they were needed.
+    ends: Option<Vec<Option<End>>>,
+}
+
+impl<'a> Search<'a> {
+    fn new(journal: &'a dyn Journal, filter: &'a Filter) -> Self {
+        let (rows, block, ends) = (Vec::new(), None, None);
+        Self { journal, filter, rows, looked_at: 0, bytes: 0, is_over: false, block, ends }
+    }
+
+    fn goes_on(&self) -> bool {
+        let is_bounded = self.looked_at < LOOKED_AT_MOST && self.bytes < BYTES_AT_MOST;
+        is_bounded && !self.is_over && self.rows.len() < ROWS
+    }
+
+    // Looks at the events at these places; where it had to stop, after which one.
+    async fn look_at(&mut self, places: &[Seq], from: Seq) -> Result<Option<Seq>, JournalError> {
+        let mut at = from;
+        for &place in places {
+            if !self.goes_on() {
+                return Ok(Some(at));
+            }
+            at = place;
+            self.looked_at += 1;
+            let Some(block) = self.block_of(place).await? else { continue };
+            let Some(entry) = block.get(place) else { continue };
+            self.bytes = self.bytes.saturating_add(entry.body.len());
+            let Some(summary) = self.filter.admit_entry(entry) else { continue };
+            let ends = match self.ends.take() {
+                Some(ends) => ends,
+                None => self.journal.ends(&block).await?,
+            };
+            let end = end_of(&block, &ends, place);
+            if self.filter.admit_end(entry, end) {
+                let (stage, code) = (Stage::of(entry, end), reason_code(entry, end).cloned());
+                self.rows.push(Row { seq: place, received_at: entry.received_at, stage, summary, code });
+            }
+            self.ends = Some(ends);
+        }
+        Ok(None)
+    }
+
+    async fn block_of(&mut self, place: Seq) -> Result<Option<Arc<Block>>, JournalError> {
+        if self.block.as_ref().is_none_or(|block| block.get(place).is_none()) {
+            self.block = self.journal.block_from(place).await?;
+            self.ends = None;
+        }
+        Ok(self.block.clone())
+    }
+
+    async fn received_at(&mut self, place: Seq) -> Result<Option<Millis>, JournalError> {
+        let block = self.block_of(place).await?;
+        Ok(block.and_then(|block| block.get(place).map(|entry| entry.received_at)))
     }
 }

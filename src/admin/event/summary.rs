@@ -1,7 +1,6 @@
-//! The few things of an event that a list shows, read without building a tree.
+//! The few things of an event that a list shows.
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use crate::journal::Facets;
 
 /// Whose event it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,47 +26,17 @@ pub struct Summary {
     pub anonymous_id: String,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct EventDoc<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Option<&'a RawValue>,
-    #[serde(borrow)]
-    event: Option<&'a RawValue>,
-    #[serde(borrow)]
-    name: Option<&'a RawValue>,
-    #[serde(borrow, rename = "userId")]
-    user_id: Option<&'a RawValue>,
-    #[serde(borrow, rename = "anonymousId")]
-    anonymous_id: Option<&'a RawValue>,
-}
-
 impl Summary {
     /// Reads an event's JSON. What is not an event has an empty summary.
     pub fn of(body: &[u8]) -> Self {
-        let doc: EventDoc<'_> = serde_json::from_slice(body).unwrap_or_default();
-        let anonymous_id = text(doc.anonymous_id);
-        let user_id = text(doc.user_id);
+        let Facets { kind, name, user_id, anonymous_id } = Facets::of(body);
+        let anonymous_id = anonymous_id.into_owned();
         let who = match (user_id.is_empty(), anonymous_id.is_empty()) {
-            (false, _) => Who::User(user_id),
+            (false, _) => Who::User(user_id.into_owned()),
             (true, false) => Who::Anonymous(anonymous_id.clone()),
             (true, true) => Who::Nobody,
         };
-        let mut name = text(doc.event);
-        if name.is_empty() {
-            name = text(doc.name);
-        }
-        Self { kind: text(doc.kind).to_lowercase(), name, who, anonymous_id }
-    }
-}
-
-/// Text or a number as text; everything else is none.
-fn text(value: Option<&RawValue>) -> String {
-    let raw = value.map_or("", RawValue::get);
-    match raw.bytes().next() {
-        Some(b'"') => serde_json::from_str(raw).unwrap_or_default(),
-        Some(b'-' | b'0'..=b'9') => raw.to_owned(),
-        _ => String::new(),
+        Self { kind: kind.to_lowercase(), name: name.into_owned(), who, anonymous_id }
     }
 }
 

@@ -275,6 +275,18 @@ impl Chain {
         self.slots.write().unwrap_or_else(PoisonError::into_inner).insert(first.0, slot);
     }
 
+    /// The directory of the generation that starts at `first`.
+    pub(super) fn directory_of(&self, first: Seq) -> PathBuf {
+        Generation::directory(&self.directory, first)
+    }
+
+    /// Measures a generation whose directory has another file now.
+    pub(super) fn measure_again(&self, first: Seq) {
+        if let Some((slot, _)) = self.slot_at(first).filter(|(slot, _)| slot.first == first) {
+            self.measure(&slot);
+        }
+    }
+
     fn measure(&self, slot: &Slot) {
         let bytes = directory_bytes(&Generation::directory(&self.directory, slot.first));
         slot.bytes.store(bytes, Ordering::Relaxed);

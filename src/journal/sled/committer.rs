@@ -12,6 +12,7 @@ use super::chain::Chain;
 use super::format::{Draft, Encoder, MOST_EVENTS};
 use super::generation::Generation;
 use super::health::Health;
+use super::index::Index;
 use super::options::Options;
 use super::queue::{Queue, Refused};
 use super::room::Room;
@@ -102,6 +103,7 @@ pub(super) struct Committer {
     pub(super) intake: Arc<Intake>,
     pub(super) chain: Arc<Chain>,
     pub(super) cache: Arc<Cache>,
+    pub(super) index: Arc<Index>,
     pub(super) room: Arc<Room>,
     pub(super) health: Arc<Health>,
     pub(super) options: Options,
@@ -240,6 +242,7 @@ impl Committer {
         if grew {
             self.log_end.store(self.end.0, Ordering::Release);
             self.grown.send_replace(self.end);
+            self.index.ring();
         }
         for (answer, places) in group.answers {
             // Who went away does not need to know.

@@ -7,6 +7,7 @@
 //! never wait for a disk.
 
 use super::database::{Database, VALUE_MOST};
+use super::digest::{Digest, Digests};
 use super::health::Health;
 use super::options::SyncHook;
 use super::page::Page;
@@ -58,6 +59,7 @@ impl Standing {
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     batch: sled::Batch,
+    digests: Vec<(u64, Digest)>,
 }
 
 impl Changes {
@@ -66,6 +68,7 @@ impl Changes {
         for (chunk, bytes) in page.render()?.chunks(CHUNK).enumerate() {
             self.batch.insert(page_key(number, chunk as u16).as_slice(), bytes);
         }
+        self.digests.push((number, page.digest()));
         Ok(())
     }
 
@@ -86,6 +89,7 @@ pub(super) struct MainDatabase {
     tables: Vec<(Table, sled::Tree)>,
     writer: Mutex<()>,
     standing: RwLock<Standing>,
+    digests: Digests,
     log_end: Arc<AtomicU64>,
     health: Arc<Health>,
 }
@@ -116,6 +120,7 @@ impl MainDatabase {
             tables,
             writer: Mutex::new(()),
             standing: RwLock::new(standing),
+            digests: Digests::default(),
             log_end,
             health,
         })
@@ -140,6 +145,7 @@ impl MainDatabase {
         let mut batch = changes.batch;
         batch.insert(STANDING, bytes);
         self.commit(&self.database.db, batch)?;
+        self.digests.note(changes.digests);
         *self.standing.write().unwrap_or_else(PoisonError::into_inner) = revised;
         Ok(revised)
     }
@@ -181,6 +187,26 @@ impl MainDatabase {
         Page::parse(number, &bytes)
     }
 
+    /// What the ends of each page have.
+    pub(super) fn digests(&self) -> &Digests {
+        &self.digests
+    }
+
+    /// Reads the digests of the stored pages, the newest first, until `goes_on` says no.
+    pub(super) fn load_digests(&self, goes_on: impl Fn() -> bool) -> Result<(), JournalError> {
+        let stored = self.database.db.range(page_key(0, 0)..=page_key(u64::MAX, u16::MAX));
+        for key in stored.keys().rev() {
+            if let Some((number, 0)) = parse_page_key(&key.map_err(unreadable)?) {
+                if !goes_on() {
+                    return Ok(());
+                }
+                self.digests.load(number, self.page(number)?.digest());
+            }
+        }
+        self.digests.all_loaded();
+        Ok(())
+    }
+
     /// The place after the last event of which this database knows. The log must not be shorter.
     pub(super) fn known_until(&self) -> Result<Seq, JournalError> {
         let stored = self.database.db.range(page_key(0, 0)..=page_key(u64::MAX, u16::MAX));
@@ -210,6 +236,7 @@ impl MainDatabase {
 
     /// Removes the pages below `page` and the upload notes below `upload`.
     pub(super) fn forget_below(&self, page: u64, upload: Option<UploadId>) -> Result<(), JournalError> {
+        self.digests.forget_below(page);
         let db = &self.database.db;
         let pages = db.range(page_key(0, 0)..page_key(page, 0)).keys();
         let notes = upload.map(|upload| db.range(upload_key(UploadId(0))..upload_key(upload)).keys());

@@ -3,7 +3,7 @@
 //! A data directory holds `main/` (ends, upload notes, counters, the small tables), `gen-<first place>/` (the events, a
 //! fresh database every half million) and `lock`. Generations are only added to and dropped whole, so disk space comes
 //! back at once; sled's own collection of what was deleted does not keep up (measured 2026-11).
-//! Two threads write: the committer events, the settler ends. Everything else reads.
+//! Two threads write: the committer events, the settler ends. Everything else reads, and one more thread makes indices.
 //!
 //! It deliberately trusts sled with nothing that it does not keep: see `database.rs` for syncing, `format.rs` for checksums.
 //!
@@ -14,9 +14,12 @@ mod chain;
 mod committer;
 mod damage;
 mod database;
+mod digest;
 mod format;
 mod generation;
 mod health;
+mod index;
+mod indexer;
 mod ledger;
 mod lock;
 mod main_database;
@@ -26,6 +29,7 @@ mod queue;
 mod retention;
 mod room;
 mod rotation;
+mod seek;
 mod settler;
 mod start;
 mod store;
@@ -38,6 +42,7 @@ use self::chain::Chain;
 use self::committer::Intake;
 use self::damage::Damage;
 use self::health::Health;
+use self::index::Index;
 use self::lock::DirectoryLock;
 use self::main_database::MainDatabase;
 use self::page::{Page, locate};
@@ -45,8 +50,8 @@ use self::room::Room;
 use self::settler::Settler;
 use super::room::is_longer_ago;
 use super::{
-    AppendError, Appended, Block, Counts, End, Full, Journal, JournalError, NewEvent, Retention, Seq,
-    Settling, Swept, UploadId, UploadNote, Usage,
+    AppendError, Appended, Block, Counts, Effort, End, Full, Journal, JournalError, NewEvent, Query, Retention,
+    Seq, Settling, Sought, Swept, UploadId, UploadNote, Usage,
 };
 use crate::clock::Millis;
 use async_trait::async_trait;
@@ -68,6 +73,7 @@ struct Parts {
     settler: Settler,
     chain: Arc<Chain>,
     cache: Arc<Cache>,
+    index: Arc<Index>,
     damage: Damage,
     room: Arc<Room>,
     main: Arc<MainDatabase>,
@@ -91,11 +97,17 @@ impl SledJournal {
         start::open(directory, options)
     }
 
+    /// Waits until everything that is durable now is indexed, so that no list has to look through it. Blocks.
+    pub fn wait_until_indexed(&self) {
+        self.parts.index.wait_until_idle();
+    }
+
     /// Makes durable what was handed over, ends the threads and takes nothing more. Reading still works.
     /// Blocks; dropping the last handle does the same.
     pub fn close(&self) {
         self.parts.intake.close();
         self.parts.settler.close();
+        self.parts.index.close();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             // A thread that panicked has told so through the health.
@@ -147,7 +159,9 @@ impl Parts {
         let _one_at_a_time = self.sweeping.lock().unwrap_or_else(PoisonError::into_inner);
         let settled_until = self.settled_until();
         let Self { chain, main, cache, room, damage, .. } = self;
-        retention::Sweep { chain, main, cache, room, damage, settled_until }.run(retention, now)
+        let swept = retention::Sweep { chain, main, cache, room, damage, settled_until }.run(retention, now);
+        self.index.forget_below(chain.oldest());
+        swept
     }
 
     // Whether the newest generation has gone on for so long that its first events would outstay their time.
@@ -196,6 +210,14 @@ impl Journal for SledJournal {
         }
         let parts = self.parts.clone();
         blocking(move || Ok(parts.durable(parts.block_at(Seq(last))?))).await
+    }
+
+    async fn seek(&self, query: &Query, before: Seq, effort: &mut Effort) -> Result<Sought, JournalError> {
+        let (parts, query, mut left) = (self.parts.clone(), query.clone(), *effort);
+        let (sought, left) =
+            blocking(move || parts.seek(&query, before, &mut left).map(|sought| (sought, left))).await?;
+        *effort = left;
+        Ok(sought)
     }
 
     fn end(&self) -> Seq {

@@ -6,7 +6,8 @@
 //!
 //! First thing to know: an end never changes, so a page only grows.
 
-use crate::journal::{End, JournalError, Seq, State, UploadId};
+use super::digest::Digest;
+use crate::journal::{End, JournalError, Query, Seq, State, UploadId};
 use serde::{Deserialize, Serialize};
 
 /// Events a page is about.
@@ -93,6 +94,35 @@ impl Page {
     /// The place after the last event that has ended, when this is page `number`.
     pub(super) fn end_of_known(&self, number: u64) -> u64 {
         number.saturating_mul(EVENTS).saturating_add(self.marks.len() as u64)
+    }
+
+    /// What the ends have, without which event has which.
+    pub(super) fn digest(&self) -> Digest {
+        let mut digest = Digest::new(self.marks.iter().filter(|mark| **mark > 0).count() as u16);
+        for verdict in &self.verdicts {
+            digest.add(verdict.state, verdict.code.and_then(|code| self.texts.get(usize::from(code))));
+        }
+        digest
+    }
+
+    /// Which of its events `query` admits as far as ends decide, by index.
+    pub(super) fn admitted(&self, query: &Query) -> impl Fn(usize) -> bool + use<'_> {
+        let admits = |verdict: &Verdict| {
+            let code = verdict.code.and_then(|code| self.texts.get(usize::from(code)));
+            query.admits(Some((verdict.state, code.map(String::as_str))))
+        };
+        // Verdicts are counted from one, and before them stands what is pending.
+        let admitted: Vec<bool> =
+            std::iter::once(query.admits(None)).chain(self.verdicts.iter().map(admits)).collect();
+        move |index| {
+            let mark = self.marks.get(index).copied().unwrap_or_default();
+            admitted.get(usize::from(mark)).copied().unwrap_or_default()
+        }
+    }
+
+    /// Whether an event is pending.
+    pub(super) fn is_pending(&self, index: usize) -> bool {
+        self.marks.get(index).is_none_or(|mark| *mark == 0)
     }
 
     /// The lowest upload that an end names.

@@ -6,6 +6,8 @@ use super::committer::{Committer, Intake};
 use super::damage::Damage;
 use super::format::Encoder;
 use super::health::Health;
+use super::index::Index;
+use super::indexer::Indexer;
 use super::ledger::Ledger;
 use super::lock::DirectoryLock;
 use super::main_database::{Changes, MainDatabase};
@@ -52,6 +54,7 @@ pub(super) fn open(
     end_lost_events(&mut ledger, &main, readable_end, end)?;
     let grown = watch::Sender::new(end);
     let cache = Arc::new(Cache::new(options.cache_bytes));
+    let index = Arc::new(Index::default());
     let intake = Arc::new(Intake::new(&options, health.clone()));
     let room = Arc::new(Room::new(&options, directory, chain.clone(), main.clone(), log_end.clone()));
     let parts = Arc::new(Parts {
@@ -59,6 +62,7 @@ pub(super) fn open(
         settler: Settler::new(main.clone(), health.clone(), log_end.clone())?,
         chain: chain.clone(),
         cache: cache.clone(),
+        index: index.clone(),
         damage: Damage::default(),
         room: room.clone(),
         main: main.clone(),
@@ -72,6 +76,7 @@ pub(super) fn open(
         intake,
         chain,
         cache,
+        index,
         room,
         health,
         rotation: Rotation::new(&options, ahead),
@@ -87,6 +92,7 @@ pub(super) fn open(
     let threads = vec![
         spawn("journal-commit", parts.clone(), move || committer.run())?,
         spawn("journal-settle", parts.clone(), move || settling.settler.run(ledger))?,
+        spawn_indexer(parts.clone())?,
     ];
     let store = Arc::new(SledStore::new(main, lock));
     Ok((Arc::new(SledJournal { parts, threads: Mutex::new(threads) }), store))
@@ -107,6 +113,19 @@ fn spawn(
     };
     let thread = std::thread::Builder::new().name(name.to_owned()).spawn(guarded);
     thread.map_err(|error| JournalError::Storage(format!("the thread `{name}` can not be started: {error}")))
+}
+
+// Without this thread lists are slow and nothing else is, so that it stops is told and no more.
+fn spawn_indexer(parts: Arc<Parts>) -> Result<JoinHandle<()>, JournalError> {
+    let index = parts.index.clone();
+    let guarded = move || {
+        if catch_unwind(AssertUnwindSafe(|| Indexer::run(parts))).is_err() {
+            tracing::error!("the thread `journal-index` stopped unexpectedly, lists look through every event");
+            index.close();
+        }
+    };
+    let thread = std::thread::Builder::new().name("journal-index".to_owned()).spawn(guarded);
+    thread.map_err(|error| JournalError::Storage(format!("the thread `journal-index` can not be started: {error}")))
 }
 
 // Events that damage took out of the log after they were accepted can not be delivered any more. They get an end that says

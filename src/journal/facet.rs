@@ -192,10 +192,7 @@ mod tests {
                 r#"{"type":"Track","event":"Bo\u0061t","userId":7,"anonymousId":"a1","name":"x","properties":{"userId":"no"}}"#,
                 ["Track", "Boat", "7", "a1"],
             ),
-            (
-                r#"{"type":"page","name":"Home","anonymousId":"a1","userId":null}"#,
-                ["page", "Home", "", "a1"],
-            ),
+            (r#"{"type":"page","name":"Home","anonymousId":"a1","userId":null}"#, ["page", "Home", "", "a1"]),
             (r#"{"user\u0049d":"u","event":"","name":"n"}"#, ["", "n", "u", ""]),
             (r#"{"userId":"first","userId":"last"}"#, ["", "", "last", ""]),
             (r#"{"type":[],"userId":{"a":1},"event":true}"#, ["", "", "", ""]),

@@ -5,7 +5,7 @@
 //! because of its age alone, so that a wall clock that jumps ahead and comes back forgets nobody.
 //!
 //! First thing to know: entries follow one another without gaps, so a place is its distance from the oldest one, and a
-//! million entries take about 35 MB.
+//! million entries take about 35 MB. An event that damage took has its entry, too, and no key is ever found there.
 
 use super::{DedupKey, Seq};
 use crate::clock::Millis;
@@ -41,6 +41,8 @@ pub(crate) struct Window {
     received: VecDeque<i64>,
     /// The low half of the places, found by key: a window is far shorter than 2³² events.
     places: HashTable<u32>,
+    /// When the newest event was received that a rebuilt window knows.
+    newest: Option<i64>,
     hasher: foldhash::fast::RandomState,
 }
 
@@ -54,8 +56,14 @@ impl Window {
             keys: VecDeque::new(),
             received: VecDeque::new(),
             places: HashTable::new(),
+            newest: None,
             hasher: foldhash::fast::RandomState::default(),
         }
+    }
+
+    /// An empty window of a log that ends at `end`, to be filled backwards by [`Self::push_older`].
+    pub(crate) fn of_log(policy: WindowPolicy, end: Seq) -> Self {
+        Self { first: end.0, ..Self::new(policy) }
     }
 
     /// The place of the event that `key` repeats, if it does.
@@ -82,14 +90,20 @@ impl Window {
         self.enter(key.0, at.0 as u32);
     }
 
-    /// Remembers the event just before the oldest one, while a window is rebuilt backwards; says whether it was taken.
+    /// Remembers an event before the oldest one, while a window is rebuilt backwards; says whether it was taken. Places
+    /// between the two belong to events that can not be read any more, and count as remembered.
     pub(crate) fn push_older(&mut self, at: Seq, key: DedupKey, received_at: Millis) -> bool {
-        if self.keys.is_empty() {
-            self.first = at.next().0;
-        }
-        let newest = self.received.back().copied().unwrap_or(received_at.0);
+        let newest = *self.newest.get_or_insert(received_at.0);
         let too_old = received_at.0 < newest && newest.abs_diff(received_at.0) > self.span_ms;
-        if too_old || self.keys.len() >= self.most || at.next().0 != self.first {
+        if too_old || at.0 >= self.first {
+            return false;
+        }
+        while self.first > at.next().0 && self.keys.len() < self.most {
+            self.first -= 1;
+            self.keys.push_front(0);
+            self.received.push_front(received_at.0);
+        }
+        if self.keys.len() >= self.most {
             return false;
         }
         self.first = at.0;
@@ -191,7 +205,9 @@ mod tests {
     fn a_window_rebuilt_backwards_knows_what_the_one_before_knew() {
         let entries: Vec<(u64, u128, i64)> =
             (0..500).map(|i| (i, u128::from(i % 120), i as i64 * 100)).collect();
-        let (mut forwards, mut backwards) = (window(300), window(300));
+        let mut forwards = window(300);
+        let mut backwards =
+            Window::of_log(WindowPolicy { span: Duration::from_secs(10), most: 300 }, Seq(500));
         for &(at, key, received) in &entries {
             forwards.push(Seq(at), DedupKey(key), Millis(received));
         }
@@ -208,6 +224,40 @@ mod tests {
             window.push(Seq(500), DedupKey(999), Millis(50_000));
             assert_eq!(window.find(DedupKey(999), Millis(50_000)), Some(Seq(500)));
         }
+    }
+
+    #[test]
+    fn a_window_is_rebuilt_around_events_that_can_not_be_read_any_more() {
+        let policy = WindowPolicy { span: Duration::from_secs(10), most: 30 };
+        let mut window = Window::of_log(policy, Seq(100));
+        // The last five and ten in the middle are lost.
+        for place in (80..95).chain(60..70).rev() {
+            let taken = window.push_older(Seq(place), DedupKey(u128::from(place)), Millis(0));
+            assert_eq!(taken, place >= 80, "{place}: thirty places are all that is remembered");
+        }
+        assert_eq!(window.len(), 30);
+        let mut window = Window::of_log(WindowPolicy { most: 1000, ..policy }, Seq(100));
+        for place in (80..95).chain(60..70).rev() {
+            assert!(window.push_older(Seq(place), DedupKey(u128::from(place)), Millis(0)));
+        }
+        window.push(Seq(100), DedupKey(100), Millis(0));
+        for place in 50..=100 {
+            let is_known = (80..95).contains(&place) || (60..70).contains(&place) || place == 100;
+            let found = window.find(DedupKey(u128::from(place)), Millis(0));
+            assert_eq!(found, is_known.then_some(Seq(place)), "{place}");
+        }
+        assert_eq!(window.find(DedupKey(0), Millis(0)), None);
+    }
+
+    #[test]
+    fn memory_is_bounded_by_the_count_however_many_events_there_were() {
+        let mut window = window(1000);
+        for place in 0..50_000_u64 {
+            window.push(Seq(place), DedupKey(u128::from(place)), Millis(0));
+        }
+        assert_eq!((window.len(), window.places.len()), (1000, 1000));
+        let most = window.keys.capacity().max(window.received.capacity()).max(window.places.capacity());
+        assert!(most < 4000, "room for {most}");
     }
 
     #[test]

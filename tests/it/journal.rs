@@ -10,5 +10,9 @@ mod damage;
 mod disk;
 /// Retention, and bounds that refuse and recover.
 mod room;
+/// Finding events by what they are about.
+mod search;
 /// Journals under test, events and ends to put into them.
 mod subject;
+/// Repetitions after a restart.
+mod window;

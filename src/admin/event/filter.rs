@@ -113,9 +113,8 @@ impl Filter {
         }
         let summary = Summary::of(&entry.body);
         let kind = self.kind.as_ref().is_none_or(|kind| summary.kind == kind.to_lowercase());
-        let event = self.event.as_ref().is_none_or(|event| {
-            summary.name.to_lowercase() == event.to_lowercase()
-        });
+        let event =
+            self.event.as_ref().is_none_or(|event| summary.name.to_lowercase() == event.to_lowercase());
         let name = self.name.as_ref().is_none_or(|name| contains(&summary.name, name));
         let user = self.user.as_ref().is_none_or(|user| {
             matches!(&summary.who, Who::User(id) if id == user) || summary.anonymous_id == *user

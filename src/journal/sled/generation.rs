@@ -147,13 +147,34 @@ impl Generation {
         })
     }
 
-    /// Tells `take` of every event, the last first, until it has enough; says whether it wants more.
+    /// Tells `take` of every event before `end`, the last first, until it has enough; says whether it wants more. Passes
+    /// over what is damaged.
     pub(super) fn known_backwards(
         &self,
+        end: Seq,
         mut take: impl FnMut(Seq, DedupKey, Millis) -> bool,
     ) -> Result<bool, JournalError> {
+        let mut before = end;
+        loop {
+            match guarded(before, || self.known_before(&mut before, &mut take)) {
+                Err(error @ JournalError::Damaged { .. }) => {
+                    let Some((readable, _)) = self.readable_before(before)? else { return Ok(true) };
+                    tracing::error!(%error, from = %readable, until = %before, "repetitions of these events are not recognised");
+                    before = readable;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    // As long as nothing is damaged; `before` tells how far it came.
+    fn known_before(
+        &self,
+        before: &mut Seq,
+        take: &mut impl FnMut(Seq, DedupKey, Millis) -> bool,
+    ) -> Result<bool, JournalError> {
         let mut chunks: Vec<sled::IVec> = Vec::new();
-        for entry in self.database.db.iter().rev() {
+        for entry in self.database.db.range(..key(*before, 0)).rev() {
             let (key, value) = entry.map_err(|error| unreadable(self.first, error))?;
             let (first, number) = parse_key(self.first, &key)?;
             chunks.push(value);
@@ -168,6 +189,7 @@ impl Generation {
                 }
             }
             chunks.clear();
+            *before = first;
         }
         Ok(true)
     }
@@ -330,7 +352,7 @@ mod tests {
         let mut known = Vec::new();
         assert!(
             generation
-                .known_backwards(|at, _, _| {
+                .known_backwards(Seq(next), |at, _, _| {
                     known.push(at.0);
                     true
                 })

@@ -46,8 +46,7 @@ impl Indexer {
     /// The work of the thread, until the journal is closed.
     pub(super) fn run(parts: Arc<Parts>) {
         let newest = parts.chain.newest().map_or(Seq(0), |newest| newest.first());
-        let mut indexer =
-            Self { parts, newest: Making::new(newest), missing: BTreeSet::new(), old: None };
+        let mut indexer = Self { parts, newest: Making::new(newest), missing: BTreeSet::new(), old: None };
         indexer.begin();
         let index = indexer.parts.index.clone();
         while !index.is_closed() {

@@ -50,8 +50,8 @@ use self::room::Room;
 use self::settler::Settler;
 use super::room::is_longer_ago;
 use super::{
-    AppendError, Appended, Block, Counts, Effort, End, Full, Journal, JournalError, NewEvent, Query, Retention,
-    Seq, Settling, Sought, Swept, UploadId, UploadNote, Usage,
+    AppendError, Appended, Block, Counts, Effort, End, Full, Journal, JournalError, NewEvent, Query,
+    Retention, Seq, Settling, Sought, Swept, UploadId, UploadNote, Usage,
 };
 use crate::clock::Millis;
 use async_trait::async_trait;

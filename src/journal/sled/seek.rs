@@ -134,9 +134,8 @@ impl Stretch<'_> {
     }
 
     fn was_refused(&self, at: Seq) -> bool {
-        self.narrowed.is_some_and(|narrowed| {
-            narrowed.refused.binary_search(&offset(narrowed.first, at)).is_ok()
-        })
+        self.narrowed
+            .is_some_and(|narrowed| narrowed.refused.binary_search(&offset(narrowed.first, at)).is_ok())
     }
 }
 

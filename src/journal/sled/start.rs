@@ -47,7 +47,7 @@ pub(super) fn open(
         // A drop that was interrupted may have left the ends of its events behind.
         main.forget_below(oldest.first.0 / EVENTS, None)?;
     }
-    let window = rebuild_window(&chain, options.window)?;
+    let window = rebuild_window(&chain, options.window, tip.end)?;
     let mut ledger = Ledger::load(&main)?;
     let Tip { active, end, readable_end, ahead } = tip;
     log_end.store(end.0, Ordering::Release);
@@ -120,12 +120,16 @@ fn spawn_indexer(parts: Arc<Parts>) -> Result<JoinHandle<()>, JournalError> {
     let index = parts.index.clone();
     let guarded = move || {
         if catch_unwind(AssertUnwindSafe(|| Indexer::run(parts))).is_err() {
-            tracing::error!("the thread `journal-index` stopped unexpectedly, lists look through every event");
+            tracing::error!(
+                "the thread `journal-index` stopped unexpectedly, lists look through every event"
+            );
             index.close();
         }
     };
     let thread = std::thread::Builder::new().name("journal-index".to_owned()).spawn(guarded);
-    thread.map_err(|error| JournalError::Storage(format!("the thread `journal-index` can not be started: {error}")))
+    thread.map_err(|error| {
+        JournalError::Storage(format!("the thread `journal-index` can not be started: {error}"))
+    })
 }
 
 // Events that damage took out of the log after they were accepted can not be delivered any more. They get an end that says
@@ -153,21 +157,23 @@ fn end_lost_events(
     Ok(())
 }
 
-fn rebuild_window(chain: &Arc<Chain>, policy: WindowPolicy) -> Result<Window, JournalError> {
-    let mut window = Window::new(policy);
+fn rebuild_window(chain: &Arc<Chain>, policy: WindowPolicy, end: Seq) -> Result<Window, JournalError> {
+    let mut window = Window::of_log(policy, end);
     if policy.most == 0 {
         return Ok(window);
     }
-    for (slot, _) in chain.spans().iter().rev() {
-        let Some(generation) = chain.generation(slot)? else { continue };
+    for (slot, until) in chain.spans().iter().rev() {
         let remember = |at: Seq, key, received_at| window.push_older(at, key, received_at);
-        match generation.known_backwards(remember) {
+        let wants_more = chain.generation(slot).and_then(|generation| match generation {
+            Some(generation) => generation.known_backwards(until.unwrap_or(end), remember),
+            None => Ok(true),
+        });
+        match wants_more {
             Ok(true) => {}
             Ok(false) => break,
-            // Older repetitions go unrecognised, which is better than a journal that does not start.
+            // Its repetitions go unrecognised, which is better than a journal that does not start.
             Err(error @ JournalError::Damaged { .. }) => {
                 RepetitionsUnknown { error: Cause::of(&error) }.tell();
-                break;
             }
             Err(error) => return Err(error),
         }

@@ -73,7 +73,7 @@ async fn filters_are_in_the_address_and_stay_on_every_page() {
     assert_eq!(listed(browser.get("/events?user=anon-7").await.text()).0, [15, 14]);
     assert_eq!(listed(browser.get("/events?state=delivered").await.text()).0.len(), 0);
     let none = browser.get("/events?text=nowhere").await;
-    assert!(text(&none).contains("No events match. All 120 events were looked at."), "{}", text(&none));
+    assert!(text(&none).contains("No events match. All 120 events were searched."), "{}", text(&none));
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn a_search_that_looks_far_says_how_far_and_goes_on() {
     let page = browser.get("/events?name=Needle").await;
     assert!(
         text(&page).contains(
-            "Nothing found yet. Searched 10000 events, back to 2026-01-01 00:00:10 ; there are more."
+            "Nothing found yet. Searched 10000 events, looked back to 2026-01-01 00:00:10 ; there are more."
         ),
         "{}",
         text(&page)

@@ -204,7 +204,8 @@ fn render(rows: &Rows) -> Result<Vec<u8>, postcard::Error> {
     }
     drop(pairs);
     let chunks = table.chunks(CHUNK * ENTRY).enumerate();
-    let fence = chunks.map(|(index, chunk)| (wide(chunk, 0), xxh3_64_with_seed(chunk, index as u64))).collect();
+    let fence =
+        chunks.map(|(index, chunk)| (wide(chunk, 0), xxh3_64_with_seed(chunk, index as u64))).collect();
     let head = Head {
         first: rows.first.0,
         end: rows.end().0,
@@ -273,7 +274,10 @@ mod tests {
             .into(),
         };
         let mut rows = Rows::new(Seq(300));
-        rows.add(Reading::of(&Block { first: Seq(300), entries: (300..300 + count).map(entry).collect() }, Seq(300)));
+        rows.add(Reading::of(
+            &Block { first: Seq(300), entries: (300..300 + count).map(entry).collect() },
+            Seq(300),
+        ));
         rows
     }
 
@@ -334,7 +338,10 @@ mod tests {
             std::fs::write(&path, &bytes[..length]).unwrap();
             let query = Query { terms: vec![Term::kind("track")], ..Query::default() };
             let answer = load(310).and_then(|file| file.map(|file| file.narrow(&query)).transpose());
-            assert!(matches!(answer, Err(JournalError::Damaged { .. }) | Ok(Some(_))), "{length}: {answer:?}");
+            assert!(
+                matches!(answer, Err(JournalError::Damaged { .. }) | Ok(Some(_))),
+                "{length}: {answer:?}"
+            );
         }
         std::fs::write(&path, [&[9], &bytes[1..]].concat()).unwrap();
         assert!(load(310).unwrap().is_none());

@@ -115,8 +115,7 @@ mod tests {
     use crate::journal::{Refusal, Standing, State};
 
     fn block(first: u64, count: u64) -> Block {
-        let refusal =
-            Refusal { code: "too_deep".to_owned(), message: String::new(), pointer: String::new() };
+        let refusal = Refusal { code: "too_deep".to_owned(), message: String::new(), pointer: String::new() };
         let entry = |number: u64| Entry {
             received_at: Millis(number as i64 * 1000),
             refusal: number.is_multiple_of(4).then(|| refusal.clone()),

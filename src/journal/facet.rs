@@ -221,7 +221,14 @@ mod tests {
             Term::refused(),
             Term::refused_with("missing_event_name"),
         ];
-        assert_eq!(terms.map(|term| term.0), [0; 5]);
+        let hashes = [
+            7_154_948_386_170_120_876,
+            9_138_943_162_583_187_127,
+            17_276_155_543_980_583_601,
+            10_419_692_108_665_976_552,
+            1_780_811_291_615_677_037,
+        ];
+        assert_eq!(terms.map(|term| term.0), hashes);
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub struct Query {
     pub terms: Vec<Term>,
     /// How it stands.
     pub standing: Option<Standing>,
-    /// The reason code, that of its end or the one it was refused with.
+    /// The reason code: that of its end, which is the same as the one it was refused with, if it was.
     pub code: Option<String>,
     /// Received at this time or later.
     pub from: Option<Millis>,

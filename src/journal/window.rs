@@ -231,13 +231,13 @@ mod tests {
         let policy = WindowPolicy { span: Duration::from_secs(10), most: 30 };
         let mut window = Window::of_log(policy, Seq(100));
         // The last five and ten in the middle are lost.
-        for place in (80..95).chain(60..70).rev() {
+        for place in (80..95).rev().chain((60..70).rev()) {
             let taken = window.push_older(Seq(place), DedupKey(u128::from(place)), Millis(0));
             assert_eq!(taken, place >= 80, "{place}: thirty places are all that is remembered");
         }
         assert_eq!(window.len(), 30);
         let mut window = Window::of_log(WindowPolicy { most: 1000, ..policy }, Seq(100));
-        for place in (80..95).chain(60..70).rev() {
+        for place in (80..95).rev().chain((60..70).rev()) {
             assert!(window.push_older(Seq(place), DedupKey(u128::from(place)), Millis(0)));
         }
         window.push(Seq(100), DedupKey(100), Millis(0));

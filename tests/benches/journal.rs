@@ -2,6 +2,9 @@
 //!
 //! `cargo bench --bench journal [-- EVENTS]`, a million events by default.
 //! `-- open DIRECTORY` opens and reads a data directory that is not in use.
+//! `-- list [EVENTS] [DIRECTORY]` measures the pages of the event list.
+
+mod listing;
 
 use std::path::Path;
 use std::process::Command;
@@ -142,6 +145,15 @@ fn main() {
         && word == "open"
     {
         return open_and_read(Path::new(directory), &runtime);
+    }
+    if let [word, words @ ..] = &words[..]
+        && word == "list"
+    {
+        if let Err(error) = listing::run(words, &runtime) {
+            eprintln!("{error}");
+            std::process::exit(1);
+        }
+        return;
     }
     let events: usize = words.iter().find_map(|word| word.parse().ok()).unwrap_or(1_000_000);
     let Ok(directory) = tempfile::tempdir() else { return };

@@ -29,7 +29,7 @@ mod queue;
 mod retention;
 mod room;
 mod rotation;
-mod seek;
+mod search;
 mod settler;
 mod start;
 mod store;

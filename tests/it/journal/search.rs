@@ -1,7 +1,7 @@
 //! Finding events: an answer leaves nothing out, repeats nothing and goes on, whatever is indexed by then.
 
 use super::damage::damage;
-use super::subject::{START, Subject, all, ends, event, events, fill, named, one_generation, small};
+use super::subject::{START, Subject, all, end, event, events, fill, named, one_generation, small};
 use std::fs;
 use std::path::Path;
 use tapline::clock::Millis;
@@ -117,6 +117,15 @@ async fn check(journal: &dyn Journal) -> usize {
         }
     }
     in_vain
+}
+
+/// Ends as delivery gives them: who was refused on ingest has failed, with that code.
+fn ends(range: std::ops::Range<u64>) -> Settling {
+    let end = |place: u64| match event(place).refusal {
+        Some(refusal) => End { state: State::Failed, code: Some(refusal.code), ..end(place) },
+        None => end(place),
+    };
+    Settling { upload: None, ends: range.map(|place| (Seq(place), end(place))).collect() }
 }
 
 /// Events of which some have ended, some in the last page, and some are refused.

@@ -102,6 +102,39 @@ async fn a_search_that_looks_far_says_how_far_and_goes_on() {
     assert_eq!(listed(browser.get(&next.unwrap()).await.text()).0, [0]);
 }
 
+#[tokio::test]
+async fn exact_names_and_times_filter_and_stay_in_the_address() {
+    let app = app().await;
+    for number in 0..60 {
+        track(&app, "Order Completed", number).await;
+        track(&app, "Order Completed Twice", number).await;
+        app.clock.advance(1000);
+    }
+    let browser = Browser::signed_in(&app).await;
+    let page = browser.get("/events?event=order+completed").await;
+    let (rows, next) = listed(page.text());
+    assert!(rows.len() == 50 && rows.iter().all(|seq| seq % 2 == 0), "{rows:?}");
+    assert!(next.unwrap().contains("&event=order%20completed"));
+    // The first came at 00:00:10, so these are the events of numbers 20 to 29.
+    let range = "from=2026-01-01T00:00:30&to=2026-01-01T00:00:40";
+    let page = browser.get(&format!("/events?{range}")).await;
+    assert_eq!(listed(page.text()), ((40..60).rev().collect(), None));
+    assert!(page.text().contains("value=\"2026-01-01T00:00:30\""), "{}", page.text());
+    let page = browser.get("/events?to=2026-01-01T00:01:00Z").await;
+    let (rows, next) = listed(page.text());
+    assert_eq!((rows.len(), rows[0]), (50, 99));
+    let next = next.unwrap();
+    assert!(next.contains("&to=2026-01-01T00%3A01%3A00Z"), "{next}");
+    assert_eq!(listed(browser.get(&next).await.text()).0[0], 49);
+    let page = browser.get("/events?from=yesterday").await;
+    let words = text(&page);
+    assert!(
+        words.contains("Expected a time as 2026-11-23T14:02, found yesterday ; it was left out."),
+        "{words}"
+    );
+    assert_eq!(listed(page.text()).0.len(), 50);
+}
+
 async fn settle(app: &TestApp, seq: u64, state: State, code: Option<&str>, message: Option<&str>) {
     let id = app.app.journal.next_upload();
     let end = End {

@@ -11,7 +11,7 @@
 //! First thing to know: nothing depends on this file. What is missing, damaged or of another version is written anew from
 //! the events.
 
-use super::rows::{Rows, Times};
+use super::row::{Rows, Times};
 use super::{Narrowed, list};
 use crate::journal::sled::database::sync_directory;
 use crate::journal::{JournalError, Query, Seq, Term};
@@ -251,7 +251,7 @@ fn unreadable(first: Seq, error: &io::Error) -> JournalError {
 
 #[cfg(test)]
 mod tests {
-    use super::super::rows::Reading;
+    use super::super::row::Reading;
     use super::*;
     use crate::clock::Millis;
     use crate::journal::{Block, Entry, Refusal, Standing, State};

@@ -2,18 +2,18 @@
 //!
 //! The generation that is written to has its rows in memory, a full one has a file in its directory, and what is not
 //! indexed yet is looked through event by event, so that an answer never leaves anything out. The thread that makes
-//! indices is [`super::indexer`]; asking is in [`super::seek`]. An index holds hashes and is derived from the events:
+//! indices is [`super::indexer`]; asking is in [`super::search`]. An index holds hashes and is derived from the events:
 //! deliberately nothing here is durable before the events are, nor waited for by those who append.
 //!
 //! First thing to know: an index only narrows down. Whoever asks looks at each event itself.
 
 mod file;
 mod list;
-mod rows;
+mod row;
 
 pub(super) use file::TermFile;
 pub(super) use list::between;
-pub(super) use rows::{Reading, Rows, Times};
+pub(super) use row::{Reading, Rows, Times};
 
 use crate::journal::{JournalError, Query, Seq};
 use std::collections::{BTreeMap, BTreeSet};

@@ -11,8 +11,10 @@ use super::index::{Narrowed, between};
 use super::page::{EVENTS, locate};
 use crate::journal::{Effort, JournalError, Query, Seq, Sought, Standing};
 
-/// Places that are handed out at once; with more a page of the list would decode the same lists over and over.
+/// Places that are handed out at once, so that the same lists are not decoded over and over for one page of the list.
 const PLACES: usize = 2048;
+/// The same where each page of ends has to be read for it, which costs more than decoding lists again.
+const PLACES_BY_ENDS: usize = 256;
 
 /// A stretch of one generation of which the same is known throughout.
 struct Stretch<'a> {
@@ -61,6 +63,7 @@ impl Parts {
             sought.looked_to = stretch.from;
             return Ok(true);
         }
+        let enough = if query.asks_for_ends() { PLACES_BY_ENDS } else { PLACES };
         while sought.looked_to > stretch.from {
             let number = (sought.looked_to.0 - 1) / EVENTS;
             let low = Seq((number * EVENTS).max(stretch.from.0));
@@ -73,7 +76,7 @@ impl Parts {
                 }
             }
             sought.looked_to = low;
-            if sought.places.len() >= PLACES || effort.is_spent() {
+            if sought.places.len() >= enough || effort.is_spent() {
                 return Ok(false);
             }
         }

@@ -53,7 +53,7 @@ impl DataDirectory {
             return Err(DataError::Absent { directory: directory.to_owned() });
         }
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        let (journal, store) = SledJournal::open(directory, Options::default())?;
+        let (journal, store) = SledJournal::open(directory, Options { index: false, ..Options::default() })?;
         Ok(Self { journal, store, runtime })
     }
 

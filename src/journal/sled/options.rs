@@ -30,6 +30,9 @@ pub struct Options {
     pub block_bytes: usize,
     /// Bytes of unpacked blocks kept for readers. Default 32 MiB.
     pub cache_bytes: usize,
+    /// Whether indices are made and used, in the background. Without them lists look through every event, and a process
+    /// that only passes by neither reads the newest generation nor writes files. Default yes.
+    pub index: bool,
     /// Called before every sync.
     pub on_sync: Option<SyncHook>,
     /// Where commits are told.
@@ -49,6 +52,7 @@ impl Default for Options {
             group_bytes: 4 << 20,
             block_bytes: 64 << 10,
             cache_bytes: 32 << 20,
+            index: true,
             on_sync: None,
             telemetry: Telemetry::default(),
         }

@@ -89,11 +89,16 @@ pub(super) fn open(
         options,
     };
     let settling = parts.clone();
-    let threads = vec![
+    let makes_indices = committer.options.index;
+    let mut threads = vec![
         spawn("journal-commit", parts.clone(), move || committer.run())?,
         spawn("journal-settle", parts.clone(), move || settling.settler.run(ledger))?,
-        spawn_indexer(parts.clone())?,
     ];
+    if makes_indices {
+        threads.push(spawn_indexer(parts.clone())?);
+    } else {
+        parts.index.close();
+    }
     let store = Arc::new(SledStore::new(main, lock));
     Ok((Arc::new(SledJournal { parts, threads: Mutex::new(threads) }), store))
 }

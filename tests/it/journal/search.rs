@@ -146,6 +146,17 @@ async fn every_journal_finds_all_that_matches() {
     }
 }
 
+#[tokio::test]
+async fn without_any_index_everything_is_looked_through_and_found() {
+    let directory = tempfile::tempdir().unwrap();
+    let (journal, _store) = SledJournal::open(directory.path(), Options { index: false, ..small() }).unwrap();
+    populate(&*journal, 930).await;
+    journal.wait_until_indexed();
+    assert!(check(&*journal).await > 930, "what no index rules out is handed out");
+    assert!(indices(directory.path()).is_empty());
+    journal_goes_on(&*journal, 930).await;
+}
+
 async fn journal_goes_on(journal: &dyn Journal, from: u64) {
     fill(journal, from..from + 150, 30).await;
     journal.settle(ends(from..from + 50)).await.unwrap();

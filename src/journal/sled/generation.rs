@@ -12,7 +12,8 @@ use super::format::{Stored, claimed_count};
 use super::options::SyncHook;
 use crate::clock::Millis;
 use crate::journal::{Block, DedupKey, JournalError, Seq};
-use crate::telemetry::event::UnfinishedBlockRemoved;
+use crate::telemetry::Cause;
+use crate::telemetry::event::{RepetitionsUnknown, UnfinishedBlockRemoved};
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -159,7 +160,8 @@ impl Generation {
             match guarded(before, || self.known_before(&mut before, &mut take)) {
                 Err(error @ JournalError::Damaged { .. }) => {
                     let Some((readable, _)) = self.readable_before(before)? else { return Ok(true) };
-                    tracing::error!(%error, from = %readable, until = %before, "repetitions of these events are not recognised");
+                    let (from, until) = (readable.0, before.0);
+                    RepetitionsUnknown { from, until, error: Cause::of(&error) }.tell();
                     before = readable;
                 }
                 other => return other,

@@ -7,6 +7,8 @@
 use super::Parts;
 use super::index::{Part, Reading, Rows, TermFile};
 use crate::journal::{Block, JournalError, Seq};
+use crate::telemetry::Cause;
+use crate::telemetry::event::{EndsNotIndexed, IndexDamaged, IndexNotMade};
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -68,7 +70,7 @@ impl Indexer {
                 Ok(Some(file)) => parts.index.put(slot.first, Part::File(file.into())),
                 Ok(None) => drop(self.missing.insert(slot.first.0)),
                 Err(error) => {
-                    tracing::warn!(%error, "an index is made anew from the events");
+                    IndexDamaged { generation: slot.first.0, error: Cause::of(&error) }.tell();
                     self.missing.insert(slot.first.0);
                 }
             }
@@ -76,7 +78,7 @@ impl Indexer {
         parts.index.put(self.newest.first, Part::Rows(self.newest.rows.clone()));
         let index = parts.index.clone();
         if let Err(error) = parts.main.load_digests(|| !index.is_closed()) {
-            tracing::error!(%error, "lists by state and reason read every page of ends");
+            EndsNotIndexed { error: Cause::of(&error) }.tell();
         }
     }
 
@@ -97,7 +99,7 @@ impl Indexer {
             Ok(Some(block)) => self.newest.add(&block),
             Ok(None) => return false,
             Err(error) => {
-                tracing::warn!(%error, %at, "the newest events can not be indexed now");
+                IndexNotMade { generation: self.newest.first.0, error: Cause::of(&error) }.tell();
                 return false;
             }
         }
@@ -128,7 +130,7 @@ impl Indexer {
             // It was dropped meanwhile.
             Ok(None) => {}
             Err(error) => {
-                tracing::warn!(%error, generation = %making.first, "a generation can not be indexed");
+                IndexNotMade { generation: making.first.0, error: Cause::of(&error) }.tell();
             }
         }
         true
@@ -155,7 +157,7 @@ impl Indexer {
             Err(error) => {
                 // Rows of full generations would fill the memory one after another.
                 index.remove(making.first);
-                tracing::warn!(%error, generation = %making.first, "lists look through this generation until a restart");
+                IndexNotMade { generation: making.first.0, error: Cause::of(&error) }.tell();
             }
         }
         // It was dropped while its index was written.

@@ -20,7 +20,7 @@ use super::{Parts, SledJournal, SledStore};
 use crate::journal::window::{Window, WindowPolicy};
 use crate::journal::{End, JournalError, Seq};
 use crate::telemetry::Cause;
-use crate::telemetry::event::{EventsLost, RepetitionsUnknown};
+use crate::telemetry::event::{EventsLost, IndexerStopped, RepetitionsUnknown};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -125,9 +125,7 @@ fn spawn_indexer(parts: Arc<Parts>) -> Result<JoinHandle<()>, JournalError> {
     let index = parts.index.clone();
     let guarded = move || {
         if catch_unwind(AssertUnwindSafe(|| Indexer::run(parts))).is_err() {
-            tracing::error!(
-                "the thread `journal-index` stopped unexpectedly, lists look through every event"
-            );
+            IndexerStopped {}.tell();
             index.close();
         }
     };
@@ -178,7 +176,8 @@ fn rebuild_window(chain: &Arc<Chain>, policy: WindowPolicy, end: Seq) -> Result<
             Ok(false) => break,
             // Its repetitions go unrecognised, which is better than a journal that does not start.
             Err(error @ JournalError::Damaged { .. }) => {
-                RepetitionsUnknown { error: Cause::of(&error) }.tell();
+                let (from, until) = (slot.first.0, until.unwrap_or(end).0);
+                RepetitionsUnknown { from, until, error: Cause::of(&error) }.tell();
             }
             Err(error) => return Err(error),
         }

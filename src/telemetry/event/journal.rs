@@ -83,8 +83,24 @@ notes! { "tapline::journal";
     "the log is damaged: the events between were accepted and can not be read any more" [from, until, events];
 
     /// Which is better than a journal that does not start.
-    error RepetitionsUnknown<'a> { error: Cause<'a> }
-    "repetitions of events before this place are not recognised" [%error];
+    error RepetitionsUnknown<'a> { from: u64, until: u64, error: Cause<'a> }
+    "repetitions of these events are not recognised" [from, until, %error];
+
+    /// It is made anew; until then the events are looked through.
+    warn IndexDamaged<'a> { generation: u64, error: Cause<'a> }
+    "an index is damaged and made anew from the events" [generation, %error];
+
+    /// Lists look through these events until a restart.
+    warn IndexNotMade<'a> { generation: u64, error: Cause<'a> }
+    "the events of this part of the log can not be indexed" [generation, %error];
+
+    /// Lists by state and reason read every page then.
+    error EndsNotIndexed<'a> { error: Cause<'a> }
+    "the ends of events can not be indexed" [%error];
+
+    /// Lists are slow then, and nothing else is.
+    error IndexerStopped {}
+    "the thread that indexes events stopped unexpectedly";
 
     /// Nobody was promised it.
     info UnfinishedBlockRemoved { from: u64 }

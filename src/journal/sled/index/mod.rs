@@ -16,6 +16,8 @@ pub(super) use list::between;
 pub(super) use row::{Reading, Rows, Times};
 
 use crate::journal::{JournalError, Query, Seq};
+use crate::telemetry::Cause;
+use crate::telemetry::event::IndexDamaged;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -138,7 +140,7 @@ impl Index {
     }
 
     fn distrust(&self, first: Seq, error: &JournalError) {
-        tracing::warn!(%error, generation = %first, "an index is damaged and made anew from the events");
+        IndexDamaged { generation: first.0, error: Cause::of(error) }.tell();
         self.remove(first);
         self.bell().wanted.insert(first.0);
         self.ring();

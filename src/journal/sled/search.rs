@@ -68,11 +68,10 @@ impl Parts {
             let number = (sought.looked_to.0 - 1) / EVENTS;
             let low = Seq((number * EVENTS).max(stretch.from.0));
             if stretch.times_meet(number, query) {
-                let places = stretch.places(low, sought.looked_to);
-                if query.asks_for_ends() && !places.is_empty() {
-                    self.keep_admitted(query, stretch, number, places, effort, sought)?;
+                if query.asks_for_ends() {
+                    self.find_by_ends(query, stretch, low, effort, sought)?;
                 } else {
-                    sought.places.extend(places);
+                    sought.places.extend(stretch.places(low, sought.looked_to));
                 }
             }
             sought.looked_to = low;
@@ -83,23 +82,28 @@ impl Parts {
         Ok(true)
     }
 
-    // Hands out those places of one page that can match by their ends.
-    fn keep_admitted(
+    // Hands out those places of one page, from `low` on, that can match by their ends.
+    fn find_by_ends(
         &self,
         query: &Query,
         stretch: &Stretch<'_>,
-        number: u64,
-        places: Vec<Seq>,
+        low: Seq,
         effort: &mut Effort,
         sought: &mut Sought,
     ) -> Result<(), JournalError> {
+        let (number, _) = locate(low);
         let events = self.end().0.saturating_sub(number * EVENTS);
         let digests = self.main.digests();
         // Without an index it is not known which of the pending events were refused.
         let pending_may_be_refused = stretch.narrowed.is_none() && query.may_be_refused();
         let may_admit = digests.may_admit(number, events, query)
             || pending_may_be_refused && digests.may_be_pending(number, events);
-        let page = if may_admit {
+        // Most pages end here, before anything is made of them.
+        if !may_admit && !stretch.has_refused(low, sought.looked_to) {
+            return Ok(());
+        }
+        let places = stretch.places(low, sought.looked_to);
+        let page = if may_admit && !places.is_empty() {
             effort.spend();
             Some(self.main.page(number)?)
         } else {
@@ -134,6 +138,13 @@ impl Stretch<'_> {
                 offsets.map(|offset| Seq(first.0.saturating_add(u64::from(*offset)))).collect()
             }
         }
+    }
+
+    fn has_refused(&self, low: Seq, high: Seq) -> bool {
+        self.narrowed.is_some_and(|narrowed| {
+            let (low, high) = (offset(narrowed.first, low), offset(narrowed.first, high));
+            !between(&narrowed.refused, low, high).is_empty()
+        })
     }
 
     fn was_refused(&self, at: Seq) -> bool {

@@ -117,7 +117,7 @@ fn run_and_kill(directory: &Path, round: u64, told: &mut Told) {
         .env(DIRECTORY, directory)
         .env(NUMBERS_FROM, (round * NUMBERS_A_ROUND).to_string())
         .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
+        .stderr(Stdio::null())
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap());

@@ -2,9 +2,11 @@
 
 use super::{Stage, Summary, Who};
 use crate::journal::{End, Entry};
+use serde::{Deserialize, Serialize};
 
 /// A stage to filter by; *Failed* is both failed on ingest and failed in the mapping.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum StageFilter {
     /// [`Stage::Delivered`].
     Delivered,
@@ -49,7 +51,8 @@ impl StageFilter {
 }
 
 /// All of what is set must hold.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Filter {
     /// How the event stands.
     pub state: Option<StageFilter>,
@@ -69,6 +72,11 @@ impl Filter {
     /// Whether it lets everything through.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Whether it lets this event through.
+    pub(in crate::admin) fn holds(&self, entry: &Entry, end: Option<&End>) -> bool {
+        self.is_empty() || self.admit(entry, end).is_some()
     }
 
     /// Whether it lets this event through; if so, with its summary.

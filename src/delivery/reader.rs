@@ -152,7 +152,8 @@ fn read_block(
 /// What is to be done about an event that the rules of `revision` made this of.
 pub(super) fn step(shared: &Shared, mapped: Mapped, revision: &Arc<str>) -> Step {
     let end = |state, reason: Option<Reason>| {
-        let (code, message) = reason.map(|reason| (reason.code.to_string(), reason.message.to_string())).unzip();
+        let (code, message) =
+            reason.map(|reason| (reason.code.to_string(), reason.message.to_string())).unzip();
         Step::End(End { state, code, message, upload: None, revision: revision.to_string() })
     };
     match mapped {

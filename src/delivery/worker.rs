@@ -171,12 +171,7 @@ impl Worker {
         }
     }
 
-    async fn upload(
-        &mut self,
-        jobs: Vec<Job>,
-        admitted: &Admitted,
-        slot: Slot,
-    ) -> Result<(), DeliveryError> {
+    async fn upload(&mut self, jobs: Vec<Job>, admitted: &Admitted, slot: Slot) -> Result<(), DeliveryError> {
         let shared = self.shared.clone();
         let (begun, started_at) = (Instant::now(), shared.clock.now());
         let mut batch = Batch::new(shared.journal.next_upload(), jobs, begun);

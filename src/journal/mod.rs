@@ -26,7 +26,7 @@ pub use store::{Store, Table};
 pub use window::WindowPolicy;
 
 /// The place of an event in the log: ascending by one, never reused. Shown as `ev_<number>`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Seq(pub u64);
 

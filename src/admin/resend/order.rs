@@ -4,6 +4,7 @@ use super::book;
 use super::job::{JobState, Mode, ResendJob, Selection, Tally};
 use crate::admin::{Admin, AdminError, Digest, IdempotencyKey};
 use crate::journal::{ResendId, Seq};
+use crate::telemetry::event::ResendAsked;
 use serde::Serialize;
 
 /// How many events may be named one by one.
@@ -187,9 +188,8 @@ impl Admin {
             .stored(move |store| {
                 let jobs = book::kept_jobs(store)?;
                 if let Some((key, request)) = &job.key
-                    && let Some((known, (_, before))) = jobs
-                        .iter()
-                        .find_map(|job| Some((job, job.key.filter(|(known, _)| known == key)?)))
+                    && let Some((known, (_, before))) =
+                        jobs.iter().find_map(|job| Some((job, job.key.filter(|(known, _)| known == key)?)))
                 {
                     return Ok(match before == *request {
                         true => OrderOutcome::Taken(Box::new(known.clone())),
@@ -210,7 +210,7 @@ impl Admin {
             })
             .await?;
         if let OrderOutcome::Taken(job) = &outcome {
-            tracing::info!(resend.id = job.id.0, by = who, mode = job.mode.name(), "events are to be sent again");
+            ResendAsked { job: job.id.0, mode: job.mode.name() }.tell();
             self.resends.notify_one();
         }
         Ok(outcome)

@@ -1,12 +1,14 @@
 //! Going through the log for a job, and evaluating what it finds: for the survey before it and for the sending itself.
 
 use super::job::{Mode, Pick, ResendJob, SkipReason};
-use crate::admin::{kept_files, kept_revisions};
+use crate::admin::{AdminError, kept_files, kept_revisions};
 use crate::clock::{self, Millis};
 use crate::delivery::{LiveMapping, Mapped, Mapping};
 use crate::engine::{Context, Evaluator, Plan, Reason};
 use crate::journal::{Journal, JournalError, Seq, State, Store};
 use crate::rulebook::LiveRules;
+use crate::telemetry::Cause;
+use crate::telemetry::event::KeptRulesUnreadable;
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -58,7 +60,11 @@ pub async fn stretch(
     let block = journal.block_from(at).await?;
     let Some(block) = block.filter(|block| block.first < job.until) else {
         // Nothing is left of what it named.
-        return Ok(Some(Stretch { next: job.until, known: dropped(job, at, job.until), ..Stretch::default() }));
+        return Ok(Some(Stretch {
+            next: job.until,
+            known: dropped(job, at, job.until),
+            ..Stretch::default()
+        }));
     };
     let ends = journal.ends(&block).await?;
     let replaced = journal.replaced(&block).await?;
@@ -154,14 +160,12 @@ impl KeptRules {
 
     /// The rules of a revision, if they are kept and still compile.
     fn compile(&self, revision: &str) -> Option<Evaluator> {
-        let kept = kept_revisions(&*self.store).inspect_err(|error| {
-            tracing::warn!(rules.revision = revision, %error, "kept rules can not be looked for");
-        });
-        let kept = kept.ok()?.into_iter().find(|kept| kept.good && kept.hash.short() == revision)?;
-        let files = kept_files(&*self.store, &kept).inspect_err(|error| {
-            tracing::warn!(rules.revision = revision, %error, "kept rules can not be read");
-        });
-        let plan = Plan::compile_live(&files.ok()?, kept.pack.as_deref(), &kept.options).ok()?;
+        let unreadable =
+            |error: &AdminError| KeptRulesUnreadable { revision, error: Cause::of(error) }.tell();
+        let revisions = kept_revisions(&*self.store).inspect_err(unreadable).ok()?;
+        let kept = revisions.into_iter().find(|kept| kept.good && kept.hash.short() == revision)?;
+        let files = kept_files(&*self.store, &kept).inspect_err(unreadable).ok()?;
+        let plan = Plan::compile_live(&files, kept.pack.as_deref(), &kept.options).ok()?;
         Some(Evaluator::new(Arc::new(plan)))
     }
 }

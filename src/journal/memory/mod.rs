@@ -10,8 +10,8 @@ pub use store::MemoryStore;
 
 use super::window::{Window, WindowPolicy};
 use super::{
-    AppendError, Appended, Block, Counts, End, Entry, Journal, JournalError, NewEvent, Replaced, ResendId, Seq,
-    Settling, UploadId, UploadNote,
+    AppendError, Appended, Block, Counts, End, Entry, Journal, JournalError, NewEvent, Replaced, ResendId,
+    Seq, Settling, UploadId, UploadNote,
 };
 use async_trait::async_trait;
 use std::collections::{BTreeMap, HashMap, VecDeque};

@@ -45,8 +45,8 @@ use self::room::Room;
 use self::settler::Settler;
 use super::room::is_longer_ago;
 use super::{
-    AppendError, Appended, Block, Counts, End, Full, Journal, JournalError, NewEvent, Replaced,
-    ResendId, Retention, Seq, Settling, Swept, UploadId, UploadNote, Usage,
+    AppendError, Appended, Block, Counts, End, Full, Journal, JournalError, NewEvent, Replaced, ResendId,
+    Retention, Seq, Settling, Swept, UploadId, UploadNote, Usage,
 };
 use crate::clock::Millis;
 use async_trait::async_trait;

@@ -116,7 +116,8 @@ impl Page {
     /// Leaves out what no event has any more.
     fn compact(&mut self) {
         let firsts = self.replaced.iter().map(|earlier| earlier.verdict);
-        let used: BTreeSet<u16> = self.marks.iter().copied().chain(firsts).filter(|number| *number > 0).collect();
+        let used: BTreeSet<u16> =
+            self.marks.iter().copied().chain(firsts).filter(|number| *number > 0).collect();
         if used.len() == self.verdicts.len() {
             return;
         }
@@ -264,7 +265,10 @@ mod tests {
         for round in 1..400 {
             for index in [0, 3, 255] {
                 let before = page.end(index).unwrap().state;
-                assert_eq!(page.replace(index, &end(round * 1000 + index), ResendId(round as u64)), Some(before));
+                assert_eq!(
+                    page.replace(index, &end(round * 1000 + index), ResendId(round as u64)),
+                    Some(before)
+                );
             }
         }
         assert!(page.verdicts.len() <= 2 * 256 && page.texts.len() <= 3 * 512);

@@ -122,6 +122,10 @@ impl Runner {
         errand: &mut Errand,
         edited: Option<Arc<[u8]>>,
     ) -> Result<(Rules, Halt), ResendError> {
+        // Cancelled, and stopped before that could be carried out.
+        if job.cancelled_by.is_some() {
+            return Ok((rules, Halt::Cancelled));
+        }
         let mut stop = self.stop.clone();
         let mut save_at = Instant::now() + SAVED_EVERY;
         loop {

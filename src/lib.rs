@@ -29,6 +29,9 @@ pub mod simulator;
 pub mod admin;
 
 #[cfg(feature = "server")]
+pub mod resend;
+
+#[cfg(feature = "server")]
 pub mod web;
 
 #[cfg(feature = "server")]

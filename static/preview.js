@@ -79,6 +79,8 @@ field.addEventListener("keydown", (event) => {
 });
 
 form.addEventListener("submit", (event) => {
+  // The button that sends the copy goes its own way.
+  if (event.submitter?.hasAttribute("formaction")) return;
   event.preventDefault();
   ask();
 });

@@ -1,4 +1,5 @@
-//! What an operator can do, as use cases: sign in, set up, read and change settings, look at events, preview one.
+//! What an operator can do, as use cases: sign in, set up, read and change settings, look at events, preview one, send
+//! some again.
 //!
 //! Deliberately no HTML, no HTTP and no cookies: `web` and `api` are two skins over the same calls, so that whatever the
 //! console can do the API can do too.
@@ -24,6 +25,7 @@ mod throttle;
 mod token;
 
 pub mod event;
+pub mod resend;
 
 pub use account::{LoginOutcome, UserName};
 pub use digest::{Digest, random_text};
@@ -87,6 +89,9 @@ pub struct Admin {
     handover: Handover,
     /// Held while settings are stored and put in force, so that the last one stored is the one in force.
     saving: tokio::sync::Mutex<()>,
+    /// Held while a job that sends again is numbered and stored.
+    ordering: tokio::sync::Mutex<()>,
+    resends: Arc<tokio::sync::Notify>,
 }
 
 impl Admin {
@@ -98,6 +103,8 @@ impl Admin {
             throttle: Throttle::default(),
             handover: Handover::default(),
             saving: tokio::sync::Mutex::default(),
+            ordering: tokio::sync::Mutex::default(),
+            resends: Arc::default(),
         }
     }
 

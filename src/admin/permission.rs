@@ -16,6 +16,8 @@ pub enum Permission {
     SeeEvents,
     /// Evaluate an event without storing or sending it.
     Preview,
+    /// Send events again, and cancel that.
+    Resend,
     /// See and change settings, and test the connection.
     EditSettings,
     /// Make and revoke API tokens.

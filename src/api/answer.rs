@@ -4,6 +4,7 @@ use super::Problem;
 use crate::telemetry::Cause;
 use crate::telemetry::event::{RequestFailed, Unanswered};
 use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use serde::Serialize;
 
@@ -14,6 +15,13 @@ pub(super) fn json<T: Serialize>(body: &T) -> Result<HttpResponse, Problem> {
         Problem::Failed
     })?;
     Ok(HttpResponse::Ok().content_type("application/json").body(body))
+}
+
+/// `202` with JSON: what was asked for will be done.
+pub(super) fn accepted<T: Serialize>(body: &T) -> Result<HttpResponse, Problem> {
+    let mut response = json(body)?;
+    *response.status_mut() = StatusCode::ACCEPTED;
+    Ok(response)
 }
 
 /// Puts on what every answer carries.

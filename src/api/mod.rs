@@ -12,6 +12,7 @@ mod dispatch;
 mod member;
 mod preview;
 mod problem;
+mod replays;
 mod route;
 mod rules;
 

@@ -2,8 +2,8 @@
 
 use super::call::Call;
 use super::problem::Problem;
-use super::{preview, rules};
-use crate::admin::Permission::{self, Preview, SeeEvents};
+use super::{preview, replays, rules};
+use crate::admin::Permission::{self, Preview, Resend, SeeEvents};
 use actix_web::HttpResponse;
 use actix_web::http::Method;
 use futures_util::future::LocalBoxFuture;
@@ -41,9 +41,18 @@ const fn post(path: &'static str, permission: Permission, handler: Handler) -> R
     Row { method: Method::POST, path, permission, body: Body::Json, handler }
 }
 
+/// A `POST` that says everything by its address.
+const fn act(path: &'static str, permission: Permission, handler: Handler) -> Row {
+    Row { method: Method::POST, path, permission, body: Body::Nothing, handler }
+}
+
 /// The table. Rows of one path stand together.
 pub static ROWS: &[Row] = &[
     post("/v1/preview", Preview, |call| Box::pin(preview::preview(call))),
+    get("/v1/replays", SeeEvents, |call| Box::pin(replays::list(call))),
+    post("/v1/replays", Resend, |call| Box::pin(replays::order(call))),
+    get("/v1/replays/{id}", SeeEvents, |call| Box::pin(replays::show(call))),
+    act("/v1/replays/{id}/cancel", Resend, |call| Box::pin(replays::cancel(call))),
     get("/v1/rules", SeeEvents, |call| Box::pin(rules::show(call))),
     post("/v1/validate", Preview, |call| Box::pin(rules::validate(call))),
 ];

@@ -25,6 +25,7 @@ pub struct Application {
     pub(super) app: App,
     pub(super) server: Server,
     pub(super) delivery: Parts,
+    pub(super) slots: Slots,
     pub(super) signals: Signals,
     pub(super) stopping: Stopping,
     pub(super) stopper: Stopper,
@@ -93,6 +94,7 @@ impl Application {
         let rules = Arc::new(LiveRules::open_kept(options.rules, &settings, archive)?);
         let settings = Arc::new(LiveSettings::new(settings, origins));
         let delivery = Arc::new(DeliveryStatus::new(telemetry.clone()));
+        let slots = Slots::default();
         let admin = Arc::new(Admin::new(Ground {
             clock: Arc::clone(&options.clock),
             store: Arc::clone(&store),
@@ -100,7 +102,7 @@ impl Application {
             settings: Arc::clone(&settings),
             rules: Arc::clone(&rules),
             delivery: Arc::clone(&delivery),
-            slots: Slots::default(),
+            slots: slots.clone(),
             data: options.data,
             environment,
         }));
@@ -147,6 +149,7 @@ impl Application {
             app,
             server,
             delivery,
+            slots,
             signals: Signals::listen().map_err(BuildError::Signals)?,
             stopping,
             stopper: Stopper::new(),

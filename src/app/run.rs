@@ -2,12 +2,15 @@
 
 use super::stop::{Request, Signals};
 use super::{App, Application};
+use crate::admin::resend::KeptRules;
 use crate::delivery::{self, DeliveryError};
 use crate::journal::Journal;
+use crate::resend::{self, ResendError};
 use crate::rulebook::{INTERVAL, LiveRules, Look, RulesWatch};
 use crate::telemetry::event::{JournalNotClosed, RequestsCut, RulesRead, StoppedAtOnce, Stopping};
 use crate::telemetry::{Cause, Telemetry};
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinError;
 
@@ -26,6 +29,9 @@ pub enum RunError {
     /// Delivery can not go on. What is not delivered is delivered after a restart.
     #[error("delivery can not go on ({0}); start again")]
     Delivery(#[from] DeliveryError),
+    /// Jobs that send again can not go on. They go on after a restart.
+    #[error("sending again can not go on ({0}); start again")]
+    Resend(#[from] ResendError),
     /// The server failed.
     #[error("the server failed: {0}")]
     Server(io::Error),
@@ -40,6 +46,14 @@ impl Application {
         let handle = self.server.handle();
         let mut server = tokio::spawn(self.server);
         let mut delivery = delivery::start(self.delivery);
+        let mut resends = resend::start(resend::Parts {
+            journal: Arc::clone(&self.app.journal),
+            store: Arc::clone(&self.app.store),
+            clock: Arc::clone(&self.app.clock),
+            desk: delivery.desk(self.slots),
+            remapping: Box::new(KeptRules::new(Arc::clone(&self.app.store), Arc::clone(&self.app.rules))),
+            changed: self.app.admin.resends_changed(),
+        });
         let watch = tokio::spawn(watch_rules(self.app.clone()));
         let sweep = tokio::spawn(self.sweeper.run());
         let ended = tokio::select! {
@@ -48,6 +62,7 @@ impl Application {
             () = self.stopper.asked() => Ok(()),
             reason = broken(&*self.app.journal) => Err(RunError::JournalBroken(reason)),
             error = delivery.failed() => Err(error.into()),
+            error = resends.failed() => Err(error.into()),
         };
         Stopping {}.tell();
         self.stopping.begin();
@@ -60,13 +75,16 @@ impl Application {
         };
         let closing = async {
             tokio::time::sleep(grace).await;
-            let (drained, delivered) =
-                tokio::join!(tokio::time::timeout(drain, draining), delivery.stop(drain));
+            let (drained, delivered, resent) = tokio::join!(
+                tokio::time::timeout(drain, draining),
+                delivery.stop(drain),
+                resends.stop(drain)
+            );
             let drained = drained.unwrap_or_else(|_| {
                 RequestsCut {}.tell();
                 Ok(())
             });
-            drained.and(delivered.map_err(RunError::from))
+            drained.and(delivered.map_err(RunError::from)).and(resent.map_err(RunError::from))
         };
         let closed = tokio::select! {
             closed = closing => closed,

@@ -12,6 +12,7 @@ mod limit;
 mod log;
 pub mod preview;
 mod remote;
+mod replay;
 mod rules;
 mod schema;
 mod serve;
@@ -48,6 +49,7 @@ enum Verb {
     Test(test::Args),
     Transform(transform::Args),
     Upload(upload::Args),
+    Replay(replay::Args),
     Fmt(fmt::Args),
     Init(init::Args),
     Schema(schema::Args),
@@ -96,6 +98,7 @@ pub fn run() -> ExitCode {
         Some(Verb::Test(args)) => test::run(&args, &mut out),
         Some(Verb::Transform(args)) => transform::run(&args, &mut out),
         Some(Verb::Upload(args)) => upload::run(&args),
+        Some(Verb::Replay(args)) => replay::run(&args, &mut out),
         Some(Verb::Fmt(args)) => fmt::run(&args, &mut out),
         Some(Verb::Init(args)) => init::run(&args, &mut out),
         Some(Verb::Schema(args)) => schema::run(&args, &mut out),

@@ -97,12 +97,15 @@ impl Remote {
                 _ => Err(io::Error::other(format!("the server's answer has more than {ANSWER_MOST} bytes"))),
             }
         })?;
-        serde_json::from_slice(&answer).map_err(|_| {
-            Failure::CouldNotRun(format!(
-                "{} answered with something that this version does not understand; is it another version?",
-                self.server
-            ))
-        })
+        serde_json::from_slice(&answer).map_err(|_| self.not_understood())
+    }
+
+    /// For an answer that is JSON, and not what was expected.
+    pub(super) fn not_understood(&self) -> Failure {
+        Failure::CouldNotRun(format!(
+            "{} answered with something that this version does not understand; is it another version?",
+            self.server
+        ))
     }
 
     fn ask(

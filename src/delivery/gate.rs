@@ -70,6 +70,11 @@ impl Gate {
         }
     }
 
+    /// Whether this is still the account to send to.
+    pub(super) fn still_admits(&self, admitted: &Admitted) -> bool {
+        self.door.borrow().as_ref().is_some_and(|open| open.edition == admitted.edition)
+    }
+
     /// CleverTap refused the account. Does nothing when other settings have come into force since.
     pub(super) fn close(&self, refused: &Admitted, status: u16) {
         let closed = self.door.send_if_modified(|door| {

@@ -13,6 +13,7 @@ mod batch;
 mod client;
 mod code;
 mod connection;
+mod errand;
 mod gate;
 mod job;
 mod lane;
@@ -34,6 +35,7 @@ pub use client::{
 };
 pub use code::{RecordCode, Rejection, Resend};
 pub use connection::{ConnectionTest, ConnectionVerdict, test_connection};
+pub use errand::{Desk, Ended, Errand, Letter, Step};
 pub use lane::{LANES, LaneKey};
 pub use mapping::{LiveMapping, Mapped, MappedRecord, Mapping};
 pub use queue::BatchPolicy;
@@ -54,7 +56,7 @@ use token::TokenMemory;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use worker::{Shared, Worker};
+use worker::{LanePost, Shared, Worker};
 
 /// How delivery decides, as data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,7 +143,8 @@ pub fn start(parts: Parts) -> Delivery {
     for lane in 0..LANES {
         let (to_lane, inbox) = mpsc::unbounded_channel();
         lanes.push(to_lane);
-        tasks.spawn(Worker::new(lane, shared.clone(), inbox, stopped.clone()).run());
+        let post = Arc::new(LanePost::new(lane, shared.clone()));
+        tasks.spawn(Worker::new(lane, post, shared.clone(), inbox, stopped.clone()).run());
     }
     tasks.spawn(Reader::new(shared.clone(), mapping, lanes, stopped.clone()).run());
     let following = shared.clone();
@@ -170,6 +173,11 @@ impl Delivery {
             return error;
         }
         std::future::pending().await
+    }
+
+    /// Where jobs beside the lanes get workers from; their uploads take their places in `slots`.
+    pub fn desk(&self, slots: Slots) -> Desk {
+        Desk::new(self.shared.clone(), slots)
     }
 
     /// Waits until every event accepted so far has its end. For tests and for draining.

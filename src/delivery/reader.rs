@@ -3,6 +3,7 @@
 //! What needs no upload (refused on ingest, filtered, failed) it settles itself. It stops reading while the lanes hold as
 //! much as they may, so a long outage costs no memory: the journal grows, not the process.
 
+use super::errand::{Letter, Step};
 use super::job::Job;
 use super::mapping::{Mapped, MappedRecord, Mapping};
 use super::worker::Shared;
@@ -130,41 +131,42 @@ fn read_block(
     let revision = mapping.refresh();
     let (mut ends, mut to_send) = (Vec::new(), Vec::new());
     for (seq, entry) in block.iter().filter(|(seq, _)| !ended(*seq)) {
-        let end = |state, code: &str, message: &str| {
-            let (code, message) = (Some(code.to_owned()), Some(message.to_owned()));
-            (seq, End { state, code, message, upload: None, revision: revision.to_string() })
-        };
         if entry.is_lost {
             ends.push((seq, End::lost()));
             continue;
         }
         if let Some(refusal) = &entry.refusal {
-            ends.push(end(State::Failed, &refusal.code, &refusal.message));
+            let (code, message) = (Some(refusal.code.clone()), Some(refusal.message.clone()));
+            let revision = revision.to_string();
+            ends.push((seq, End { state: State::Failed, code, message, upload: None, revision }));
             continue;
         }
-        match map(mapping.as_mut(), entry) {
-            Mapped::Filtered(Reason { code, message, .. }) => {
-                ends.push(end(State::Filtered, &code, &message))
-            }
-            Mapped::Failed(Reason { code, message, .. }) => ends.push(end(State::Failed, &code, &message)),
-            Mapped::Records { key, mut records } => {
-                records.retain(|record| !leave_out(shared, record));
-                if records.is_empty() {
-                    let end = End {
-                        state: State::Delivered,
-                        code: None,
-                        message: None,
-                        upload: None,
-                        revision: revision.to_string(),
-                    };
-                    ends.push((seq, end));
-                } else {
-                    to_send.push((seq, entry.received_at, key, records));
-                }
-            }
+        match step(shared, map(mapping.as_mut(), entry), &revision) {
+            Step::End(end) => ends.push((seq, end)),
+            Step::Send(Letter { key, records, .. }) => to_send.push((seq, entry.received_at, key, records)),
         }
     }
     Read { mapping, revision, ends, to_send }
+}
+
+/// What is to be done about an event that the rules of `revision` made this of.
+pub(super) fn step(shared: &Shared, mapped: Mapped, revision: &Arc<str>) -> Step {
+    let end = |state, reason: Option<Reason>| {
+        let (code, message) =
+            reason.map(|reason| (reason.code.to_string(), reason.message.to_string())).unzip();
+        Step::End(End { state, code, message, upload: None, revision: revision.to_string() })
+    };
+    match mapped {
+        Mapped::Filtered(reason) => end(State::Filtered, Some(reason)),
+        Mapped::Failed(reason) => end(State::Failed, Some(reason)),
+        Mapped::Records { key, mut records } => {
+            records.retain(|record| !leave_out(shared, record));
+            match records.is_empty() {
+                true => end(State::Delivered, None),
+                false => Step::Send(Letter { key, revision: revision.clone(), records }),
+            }
+        }
+    }
 }
 
 /// A panic in the rules is one event's failure, not delivery's.

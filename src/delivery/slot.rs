@@ -23,6 +23,13 @@ pub struct Slot {
     _held: Option<OwnedSemaphorePermit>,
 }
 
+impl Slot {
+    /// The place of a lane, which is always its own.
+    pub(super) fn of_lane() -> Self {
+        Self { _held: None }
+    }
+}
+
 impl Default for Slots {
     fn default() -> Self {
         Self { spare: Arc::new(Semaphore::new(IN_FLIGHT - LANES)) }

@@ -1,7 +1,7 @@
 //! The worker of one lane: take what may go, send it, read the answer, settle what has ended, and over again.
 //!
-//! One upload is in flight per lane, never more. A failure of the whole upload makes the lane wait; a failure of one
-//! record makes only its user wait.
+//! One upload is in flight per worker, never more. A failure of the whole upload makes the worker wait; a failure of one
+//! record makes only its user wait. Jobs that send beside the lanes have the same workers; what differs is a [`Post`].
 
 use super::answer::{self, Reading};
 use super::batch::{Batch, Effect, Parted};
@@ -10,13 +10,15 @@ use super::code::Rejection;
 use super::gate::{Admitted, Gate};
 use super::job::{Fate, Job};
 use super::queue::{Queue, Selection};
+use super::slot::Slot;
 use super::status::{DeliveryStatus, LastAnswer};
 use super::token::{TokenKey, TokenMemory};
 use super::{DeliveryError, DeliveryPolicy};
-use crate::clock::Clock;
-use crate::journal::{Journal, Settling, State, UploadNote};
+use crate::clock::{Clock, Millis};
+use crate::journal::{Journal, JournalError, Settling, State, UploadNote};
 use crate::telemetry::Cause;
 use crate::telemetry::event::{EventDelivered, TokensForgotten, UploadEnded, UploadOutcome};
+use async_trait::async_trait;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -35,9 +37,61 @@ pub(super) struct Shared {
     pub(super) settlings: watch::Sender<u64>,
 }
 
-/// One lane at work.
-pub(super) struct Worker {
+/// What differs between a lane and a job beside the lanes.
+#[async_trait]
+pub(super) trait Post: Send + Sync {
+    /// Waits for leave to send one upload. The place is given back when the upload has been answered.
+    async fn admit(&self) -> (Admitted, Slot);
+
+    /// Told how many events wait here.
+    fn holds(&self, events: usize);
+
+    /// Makes ends durable.
+    async fn settle(&self, settling: Settling) -> Result<(), JournalError>;
+
+    /// Told of each event that was delivered, and when it had been received.
+    fn delivered(&self, received_at: Millis);
+}
+
+/// A lane's: its place is its own, and ends are first ends.
+pub(super) struct LanePost {
     lane: usize,
+    shared: Arc<Shared>,
+}
+
+impl LanePost {
+    /// The post of a lane.
+    pub(super) fn new(lane: usize, shared: Arc<Shared>) -> Self {
+        Self { lane, shared }
+    }
+}
+
+#[async_trait]
+impl Post for LanePost {
+    async fn admit(&self) -> (Admitted, Slot) {
+        (self.shared.gate.admit().await, Slot::of_lane())
+    }
+
+    fn holds(&self, events: usize) {
+        self.shared.status.lane_holds(self.lane, events);
+    }
+
+    async fn settle(&self, settling: Settling) -> Result<(), JournalError> {
+        self.shared.journal.settle(settling).await?;
+        self.shared.settlings.send_modify(|settlings| *settlings += 1);
+        Ok(())
+    }
+
+    fn delivered(&self, received_at: Millis) {
+        let age = self.shared.clock.now().0.saturating_sub(received_at.0);
+        let age = Duration::from_millis(u64::try_from(age).unwrap_or_default());
+        EventDelivered { age }.tell(self.shared.status.telemetry());
+    }
+}
+
+/// One lane at work, or one worker of a job.
+pub(super) struct Worker {
+    post: Arc<dyn Post>,
     shared: Arc<Shared>,
     inbox: mpsc::UnboundedReceiver<Job>,
     stop: watch::Receiver<bool>,
@@ -52,30 +106,31 @@ pub(super) struct Worker {
 impl Worker {
     /// A worker with an empty queue.
     pub(super) fn new(
-        lane: usize,
+        number: usize,
+        post: Arc<dyn Post>,
         shared: Arc<Shared>,
         inbox: mpsc::UnboundedReceiver<Job>,
         stop: watch::Receiver<bool>,
     ) -> Self {
         let random = match shared.policy.seed {
-            Some(seed) => fastrand::Rng::with_seed(seed.wrapping_add(lane as u64)),
+            Some(seed) => fastrand::Rng::with_seed(seed.wrapping_add(number as u64)),
             None => fastrand::Rng::new(),
         };
         let queue = Queue::default();
-        Self { lane, shared, inbox, stop, queue, failures: 0, wait_until: None, random }
+        Self { post, shared, inbox, stop, queue, failures: 0, wait_until: None, random }
     }
 
     /// Works until it is told to stop. What has not ended then stays pending in the journal.
     pub(super) async fn run(mut self) -> Result<(), DeliveryError> {
-        while let Some((jobs, admitted)) = self.next().await {
-            self.upload(jobs, &admitted).await?;
-            self.shared.status.lane_holds(self.lane, self.queue.len());
+        while let Some((jobs, admitted, slot)) = self.next().await {
+            self.upload(jobs, &admitted, slot).await?;
+            self.post.holds(self.queue.len());
         }
         Ok(())
     }
 
     /// Waits for something to send and for leave to send it; none when it is time to stop.
-    async fn next(&mut self) -> Option<(Vec<Job>, Admitted)> {
+    async fn next(&mut self) -> Option<(Vec<Job>, Admitted, Slot)> {
         let mut stop = self.stop.clone();
         tokio::select! {
             biased;
@@ -84,7 +139,7 @@ impl Worker {
         }
     }
 
-    async fn next_to_send(&mut self) -> Option<(Vec<Job>, Admitted)> {
+    async fn next_to_send(&mut self) -> Option<(Vec<Job>, Admitted, Slot)> {
         let shared = self.shared.clone();
         loop {
             if self.queue.len() == 0 {
@@ -95,32 +150,34 @@ impl Worker {
             if let Some(until) = self.wait_until {
                 tokio::time::sleep_until(until).await;
             }
-            let admitted = shared.gate.admit().await;
+            let (admitted, slot) = self.post.admit().await;
             while let Ok(job) = self.inbox.try_recv() {
                 self.queue.push(job);
             }
-            match self.queue.select(Instant::now(), &shared.policy.batch) {
-                Selection::Upload(jobs) => {
-                    shared.status.lane_holds(self.lane, self.queue.len() + jobs.len());
-                    return Some((jobs, admitted));
-                }
-                Selection::Nothing => {}
-                Selection::Later(due) => tokio::select! {
+            let selection = self.queue.select(Instant::now(), &shared.policy.batch);
+            if let Selection::Upload(jobs) = selection {
+                self.post.holds(self.queue.len() + jobs.len());
+                return Some((jobs, admitted, slot));
+            }
+            // Nobody waits for a place that is not used.
+            drop(slot);
+            if let Selection::Later(due) = selection {
+                tokio::select! {
                     () = tokio::time::sleep_until(due) => {}
                     // A closed inbox is answered at once and for ever: then only the time counts.
                     Some(job) = self.inbox.recv() => self.queue.push(job),
-                },
+                }
             }
         }
     }
 
-    async fn upload(&mut self, jobs: Vec<Job>, admitted: &Admitted) -> Result<(), DeliveryError> {
+    async fn upload(&mut self, jobs: Vec<Job>, admitted: &Admitted, slot: Slot) -> Result<(), DeliveryError> {
         let shared = self.shared.clone();
         let (begun, started_at) = (Instant::now(), shared.clock.now());
         let mut batch = Batch::new(shared.journal.next_upload(), jobs, begun);
         let in_flight = shared.status.upload_begins(batch.records());
         let reply = shared.uploader.upload(&admitted.account, batch.render()).await;
-        drop(in_flight);
+        drop((in_flight, slot));
         let (ended, now) = (Instant::now(), shared.clock.now());
         let reading = answer::read(&reply, batch.records(), now);
         let note = UploadNote {
@@ -183,12 +240,9 @@ impl Worker {
         finished: Vec<(Job, crate::journal::End)>,
     ) -> Result<(), DeliveryError> {
         let ends = finished.iter().map(|(job, end)| (job.seq, end.clone())).collect();
-        self.shared.journal.settle(Settling { upload: Some(note), ends }).await?;
-        self.shared.settlings.send_modify(|settlings| *settlings += 1);
-        let now = self.shared.clock.now();
+        self.post.settle(Settling { upload: Some(note), ends }).await?;
         for (job, _) in finished.iter().filter(|(_, end)| end.state == State::Delivered) {
-            let age = u64::try_from(now.0.saturating_sub(job.received_at.0)).unwrap_or_default();
-            EventDelivered { age: Duration::from_millis(age) }.tell(self.shared.status.telemetry());
+            self.post.delivered(job.received_at);
         }
         let mut delivered: Vec<TokenKey> = Vec::new();
         for (token, fate) in finished.iter().flat_map(|(job, _)| job.tokens()) {

@@ -30,7 +30,7 @@ pub use store::{Store, Table};
 pub use window::WindowPolicy;
 
 /// The place of an event in the log: ascending by one, never reused. Shown as `ev_<number>`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Seq(pub u64);
 
@@ -205,6 +205,20 @@ pub struct UploadNote {
     pub answer: String,
 }
 
+/// A job that sends events again, as the ends it gave name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ResendId(pub u64);
+
+/// What is kept of an event that was sent again, beside the end it has now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replaced {
+    /// The end that delivery gave it. What jobs before the last one gave it is not kept.
+    pub first: End,
+    /// The job that gave it the end it has now.
+    pub by: ResendId,
+}
+
 /// Outcomes to be made durable together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settling {
@@ -235,14 +249,26 @@ pub struct Counts {
 impl Counts {
     /// Moves one event from pending to its end.
     pub(crate) fn end_one(&mut self, state: State) {
-        let ended = match state {
+        let ended = self.ended(state);
+        *ended = ended.saturating_add(1);
+        self.pending = self.pending.saturating_sub(1);
+    }
+
+    /// Moves one event from an end to another.
+    pub(crate) fn move_one(&mut self, from: State, to: State) {
+        let left = self.ended(from);
+        *left = left.saturating_sub(1);
+        let ended = self.ended(to);
+        *ended = ended.saturating_add(1);
+    }
+
+    fn ended(&mut self, state: State) -> &mut u64 {
+        match state {
             State::Delivered => &mut self.delivered,
             State::Filtered => &mut self.filtered,
             State::Failed => &mut self.failed,
             State::Dead => &mut self.dead,
-        };
-        *ended = ended.saturating_add(1);
-        self.pending = self.pending.saturating_sub(1);
+        }
     }
 }
 
@@ -300,6 +326,17 @@ pub trait Journal: Send + Sync + 'static {
 
     /// Makes ends durable. The first end of an event stays; a later one for it is ignored.
     async fn settle(&self, settling: Settling) -> Result<(), JournalError>;
+
+    /// Makes ends durable in the place of those that events have, and keeps the first of each. What is pending stays so:
+    /// it is on its way and ends by [`Self::settle`]. The counts move with the ends, in the same write.
+    async fn replace(&self, _by: ResendId, _settling: Settling) -> Result<(), JournalError> {
+        Err(JournalError::Storage("this journal gives an event one end and no other".to_owned()))
+    }
+
+    /// Which of a block's events have an end by [`Self::replace`], in the block's order.
+    async fn replaced(&self, block: &Block) -> Result<Vec<Option<Replaced>>, JournalError> {
+        Ok(vec![None; block.entries.len()])
+    }
 
     /// The ends of a block's events, in the block's order; `None` is pending.
     async fn ends(&self, block: &Block) -> Result<Vec<Option<End>>, JournalError>;

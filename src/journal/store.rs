@@ -23,11 +23,13 @@ pub enum Table {
     RuleRevisions,
     /// Hash of a rule file and the number of a part, two bytes → that part of its text.
     RuleFiles,
+    /// Number of a job that sends again, eight bytes → the job as JSON; the same and `e` → the edited event.
+    Resends,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Settings,
         Self::Users,
         Self::Sessions,
@@ -36,6 +38,7 @@ impl Table {
         Self::Setup,
         Self::RuleRevisions,
         Self::RuleFiles,
+        Self::Resends,
     ];
 
     /// The stored name.
@@ -49,6 +52,7 @@ impl Table {
             Self::Setup => "setup",
             Self::RuleRevisions => "rule_revisions",
             Self::RuleFiles => "rule_files",
+            Self::Resends => "resends",
         }
     }
 }

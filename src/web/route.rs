@@ -1,9 +1,11 @@
 //! Every page of the console, with the permission it needs. A row can not be written without one.
 
-use super::page::{event, events, login, overview, preview, settings, setup, token};
+use super::page::{event, events, login, overview, preview, resends, settings, setup, token};
 use super::visit::{Answer, Visit};
 use super::{asset, schema, theme};
-use crate::admin::Permission::{self, Anyone, EditSettings, ManageTokens, Preview, SeeEvents, SignedIn};
+use crate::admin::Permission::{
+    self, Anyone, EditSettings, ManageTokens, Preview, Resend, SeeEvents, SignedIn,
+};
 use actix_web::http::Method;
 use futures_util::future::LocalBoxFuture;
 
@@ -44,6 +46,9 @@ pub static ROWS: &[Row] = &[
     get("/events", SeeEvents, |v| Box::pin(events::show(v))),
     get("/events/{id}", SeeEvents, |v| Box::pin(event::show(v))),
     post("/events/{id}", Preview, |v| Box::pin(event::preview(v))),
+    post("/events/{id}/resend", Resend, |v| Box::pin(resends::one(v))),
+    get("/resends", SeeEvents, |v| Box::pin(resends::show(v))),
+    post("/resends/{id}/cancel", Resend, |v| Box::pin(resends::cancel(v))),
     get("/preview", Preview, |v| Box::pin(preview::show(v))),
     post("/preview", Preview, |v| Box::pin(preview::submit(v))),
     get("/settings", EditSettings, |v| Box::pin(settings::show(v))),

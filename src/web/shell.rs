@@ -15,6 +15,8 @@ pub(super) enum Nav {
     Overview,
     /// `/events`
     Events,
+    /// `/resends`
+    Resends,
     /// `/preview`
     Preview,
     /// `/settings`
@@ -25,9 +27,10 @@ pub(super) enum Nav {
 
 impl Nav {
     /// The links shown, in order.
-    pub(super) const LINKS: [(Self, &'static str, &'static str); 4] = [
+    pub(super) const LINKS: [(Self, &'static str, &'static str); 5] = [
         (Self::Overview, "/", "Overview"),
         (Self::Events, "/events", "Events"),
+        (Self::Resends, "/resends", "Sent again"),
         (Self::Preview, "/preview", "Preview"),
         (Self::Settings, "/settings", "Settings"),
     ];

@@ -26,7 +26,7 @@ before(async () => {
 after(() => Promise.all([browser?.close(), tapline?.stop()]));
 
 const PATHS = [
-  "/", "/events", "/events?state=failed", "/events?text=nowhere", "/events?before=ev_2", "/preview", "/settings",
+  "/", "/events", "/events?state=failed", "/events?text=nowhere", "/events?before=ev_2", "/preview", "/resends", "/settings",
   "/settings?done=saved", "/events/ev_0", "/events/ev_1", "/events/ev_2", "/events/ev_3", "/events/ev_4",
 ];
 

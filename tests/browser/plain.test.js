@@ -48,6 +48,15 @@ test("setup, settings, events and preview work without scripts", async () => {
   assert.match(await shownField(page, "Amount").innerText(), /60\.25 was 49\.9/);
   assert.match(await copy.inputValue(), /60\.25/, "the edited copy is still there");
 
+  await page.getByRole("button", { name: "Send this copy" }).click();
+  await page.getByText("Job 1").waitFor();
+  await reloadUntil(page, "1 delivered");
+  await inspect(page, { scripts: false });
+  await page.getByRole("link", { name: "ev_0" }).click();
+  await page.getByText("Sent again by job 1").waitFor();
+  await page.getByRole("button", { name: "Send again" }).click();
+  await reloadUntil(page, "Job 2");
+
   await page.goto(`${tapline.address}/preview`);
   await page.getByLabel(/As JSON/).fill(`${JSON.stringify(order("a"))}\n${JSON.stringify({ type: "group" })}`);
   await page.getByRole("button", { name: "Preview" }).click();

@@ -33,6 +33,8 @@ mod pipeline;
 mod properties;
 /// Rules that change on disk while the program runs.
 mod reload;
+/// Sending events again: the API, the command line, the console, kill -9.
+mod replay;
 /// Cases next to rules, and what codes mean: `tapline test` and `tapline explain`.
 mod rule_test;
 /// The examples of rules/README.md.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What each room may import. Only `app` knows everything.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("engine", &["engine"]),
     ("clock", &[]),
     ("settings", &["settings"]),
@@ -18,6 +18,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("backfill", &["backfill", "delivery", "journal", "engine", "clock", "settings"]),
     ("simulator", &["simulator", "settings"]),
     ("admin", &["admin", "delivery", "journal", "engine", "clock", "settings", "rulebook", "telemetry"]),
+    ("resend", &["resend", "admin", "delivery", "journal", "clock", "telemetry"]),
     ("web", &["web", "admin", "journal", "engine", "clock", "settings", "telemetry"]),
     ("api", &["api", "admin", "journal", "engine", "clock", "settings", "telemetry"]),
     (

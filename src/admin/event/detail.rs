@@ -4,7 +4,7 @@ use super::{Stage, end_of};
 use crate::admin::{Admin, AdminError};
 use crate::clock::Millis;
 use crate::engine::Preview;
-use crate::journal::{End, Refusal, Seq, UploadNote};
+use crate::journal::{End, Refusal, Replaced, Seq, UploadNote};
 
 /// One event.
 #[derive(Debug)]
@@ -21,12 +21,23 @@ pub struct EventDetail {
     pub refusal: Option<Refusal>,
     /// What is kept of the upload that decided it.
     pub upload: Option<UploadNote>,
+    /// What it had before it was sent again, if it was, with what is kept of that upload.
+    pub again: Option<Again>,
     /// The event as stored.
     pub body: String,
     /// What the live rules make of it, with the trace.
     pub preview: Preview,
     /// The events beside it: the older and the newer one.
     pub neighbours: (Option<Seq>, Option<Seq>),
+}
+
+/// What an event had before it was sent again.
+#[derive(Debug)]
+pub struct Again {
+    /// Its first end, and the job that gave it the one it has now.
+    pub replaced: Replaced,
+    /// What is kept of the upload that led to the first end.
+    pub upload: Option<UploadNote>,
 }
 
 impl EventDetail {
@@ -57,6 +68,17 @@ impl Admin {
             Some(id) => journal.upload(id).await?,
             None => None,
         };
+        let index = usize::try_from(seq.0.saturating_sub(block.first.0)).unwrap_or(usize::MAX);
+        let again = match journal.replaced(&block).await?.into_iter().nth(index).flatten() {
+            Some(replaced) => {
+                let upload = match replaced.first.upload {
+                    Some(id) => journal.upload(id).await?,
+                    None => None,
+                };
+                Some(Again { replaced, upload })
+            }
+            None => None,
+        };
         let body = String::from_utf8_lossy(&entry.body).into_owned();
         let older =
             journal.block_before(seq).await?.map(|block| Seq(block.end().0.min(seq.0).saturating_sub(1)));
@@ -68,6 +90,7 @@ impl Admin {
             end,
             refusal: entry.refusal.clone(),
             upload,
+            again,
             preview: self.preview_one(&body, Some(entry.received_at), true),
             body,
             neighbours: (older, newer),

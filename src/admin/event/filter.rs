@@ -3,9 +3,11 @@
 use super::{Stage, Summary, Who};
 use crate::clock::Millis;
 use crate::journal::{End, Entry, Query, Standing, State, Term};
+use serde::{Deserialize, Serialize};
 
 /// A stage to filter by; *Failed* is both failed on ingest and failed in the mapping.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum StageFilter {
     /// [`Stage::Delivered`].
     Delivered,
@@ -50,7 +52,8 @@ impl StageFilter {
 }
 
 /// All of what is set must hold.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Filter {
     /// How the event stands.
     pub state: Option<StageFilter>,
@@ -76,6 +79,11 @@ impl Filter {
     /// Whether it lets everything through.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Whether it lets this event through.
+    pub(in crate::admin) fn holds(&self, entry: &Entry, end: Option<&End>) -> bool {
+        self.is_empty() || self.admit_end(entry, end) && self.admit_entry(entry).is_some()
     }
 
     /// What an index can answer of it; each event that is found has still to be admitted.

@@ -8,7 +8,7 @@ mod filter;
 mod list;
 mod summary;
 
-pub use detail::EventDetail;
+pub use detail::{Again, EventDetail};
 pub use filter::{Filter, StageFilter};
 pub use list::{EventList, Row};
 pub use summary::{Summary, Who};
@@ -39,10 +39,7 @@ impl Stage {
             // Refused on ingest is final, whether or not its end has been written yet.
             _ if entry.refusal.is_some() => Self::FailedOnIngest,
             None => Self::Pending,
-            Some(State::Delivered) => Self::Delivered,
-            Some(State::Filtered) => Self::Filtered,
-            Some(State::Failed) => Self::Failed,
-            Some(State::Dead) => Self::Dead,
+            Some(state) => state.into(),
         }
     }
 
@@ -66,6 +63,17 @@ impl Stage {
             Self::FailedOnIngest | Self::Failed => "failed",
             Self::Dead => "dead",
             Self::Pending => "pending",
+        }
+    }
+}
+
+impl From<State> for Stage {
+    fn from(state: State) -> Self {
+        match state {
+            State::Delivered => Self::Delivered,
+            State::Filtered => Self::Filtered,
+            State::Failed => Self::Failed,
+            State::Dead => Self::Dead,
         }
     }
 }

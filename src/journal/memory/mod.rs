@@ -10,8 +10,8 @@ pub use store::MemoryStore;
 
 use super::window::{Window, WindowPolicy};
 use super::{
-    AppendError, Appended, Block, Counts, End, Entry, Journal, JournalError, NewEvent, Seq, Settling,
-    UploadId, UploadNote,
+    AppendError, Appended, Block, Counts, End, Entry, Journal, JournalError, NewEvent, Replaced, ResendId,
+    Seq, Settling, UploadId, UploadNote,
 };
 use async_trait::async_trait;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -35,6 +35,7 @@ pub struct MemoryJournal {
 struct Log {
     blocks: BTreeMap<u64, Arc<Block>>,
     ends: Vec<Option<End>>,
+    replaced: HashMap<usize, Replaced>,
     settled_until: usize,
     counts: Counts,
     uploads: HashMap<UploadId, UploadNote>,
@@ -62,6 +63,7 @@ impl MemoryJournal {
         let log = Log {
             blocks: BTreeMap::new(),
             ends: Vec::new(),
+            replaced: HashMap::new(),
             settled_until: 0,
             counts: Counts::default(),
             uploads: HashMap::new(),
@@ -146,7 +148,7 @@ impl Log {
         }
     }
 
-    fn settle(&mut self, settling: Settling) -> Result<(), JournalError> {
+    fn settle(&mut self, by: Option<ResendId>, settling: Settling) -> Result<(), JournalError> {
         if let Some(error) = self.settle_failures.pop_front() {
             return Err(error);
         }
@@ -157,10 +159,18 @@ impl Log {
             self.uploads.insert(note.id, note);
         }
         for (at, end) in settling.ends {
-            let slot = usize::try_from(at.0).ok().and_then(|index| self.ends.get_mut(index));
-            if let Some(slot @ None) = slot {
-                self.counts.end_one(end.state);
-                *slot = Some(end);
+            let Ok(index) = usize::try_from(at.0) else { continue };
+            match (self.ends.get_mut(index), by) {
+                (Some(slot @ None), None) => {
+                    self.counts.end_one(end.state);
+                    *slot = Some(end);
+                }
+                (Some(Some(known)), Some(by)) => {
+                    self.counts.move_one(known.state, end.state);
+                    let first = std::mem::replace(known, end);
+                    self.replaced.entry(index).or_insert(Replaced { first, by }).by = by;
+                }
+                _ => {}
             }
         }
         while let Some(Some(_)) = self.ends.get(self.settled_until) {
@@ -209,7 +219,17 @@ impl Journal for MemoryJournal {
     }
 
     async fn settle(&self, settling: Settling) -> Result<(), JournalError> {
-        self.log().settle(settling)
+        self.log().settle(None, settling)
+    }
+
+    async fn replace(&self, by: ResendId, settling: Settling) -> Result<(), JournalError> {
+        self.log().settle(Some(by), settling)
+    }
+
+    async fn replaced(&self, block: &Block) -> Result<Vec<Option<Replaced>>, JournalError> {
+        let log = self.log();
+        let of = |at: Seq| usize::try_from(at.0).ok().and_then(|index| log.replaced.get(&index).cloned());
+        Ok(block.iter().map(|(at, _)| of(at)).collect())
     }
 
     async fn ends(&self, block: &Block) -> Result<Vec<Option<End>>, JournalError> {

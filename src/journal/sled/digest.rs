@@ -3,8 +3,8 @@
 //! Kept in memory so that a list by state or code passes over pages without reading them: 40 bytes for 256 events.
 //! Read from the stored pages after every start, in the background; deliberately nothing of it is stored.
 //!
-//! First thing to know: an end never changes, so a digest only grows, and it does not matter in which order an older
-//! and a newer state of a page are noted.
+//! First thing to know: a digest only grows, so it does not matter in which order an older and a newer state of a page
+//! are noted. An end that was replaced may leave its bit behind, which costs a look at the page and hides nothing.
 
 use super::page::EVENTS;
 use crate::journal::{Query, Standing, State};

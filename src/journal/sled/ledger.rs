@@ -7,7 +7,7 @@
 
 use super::main_database::{Changes, MainDatabase, Standing};
 use super::page::{EVENTS, Page, locate};
-use crate::journal::{End, JournalError, Seq, State};
+use crate::journal::{End, JournalError, ResendId, Seq, State};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,6 +30,8 @@ pub(super) struct Proposal {
     pages: BTreeMap<u64, Page>,
     complete: BTreeSet<u64>,
     ended: [u64; 4],
+    /// Ends that were replaced by others.
+    left: [u64; 4],
     settled_until: u64,
 }
 
@@ -78,6 +80,35 @@ impl Ledger {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Adds ends to `proposal` in the place of those that the events have: all of them, or none when a page can not be
+    /// read. Events that are pending, and those that are not there any more, are passed over.
+    pub(super) fn replace(
+        &mut self,
+        proposal: &mut Proposal,
+        main: &MainDatabase,
+        log_end: Seq,
+        by: ResendId,
+        ends: &[(Seq, End)],
+    ) -> Result<(), JournalError> {
+        let there = |(at, _): &&(Seq, End)| *at < log_end;
+        for (at, _) in ends.iter().filter(there) {
+            self.bring(proposal, main, locate(*at).0)?;
+        }
+        for (at, end) in ends.iter().filter(there) {
+            let (number, index) = locate(*at);
+            let page = proposal.pages.get_mut(&number);
+            let Some(before) = page.and_then(|page| page.replace(index, end, by)) else { continue };
+            for (counts, state) in [(&mut proposal.left, before), (&mut proposal.ended, end.state)] {
+                if let Some(count) = counts.get_mut(state_index(state)) {
+                    *count += 1;
+                }
+            }
+        }
+        // A page that was dropped meanwhile does not come back.
+        proposal.pages.retain(|_, page| !page.is_empty());
         Ok(())
     }
 
@@ -139,11 +170,11 @@ impl Proposal {
 
     /// The standing once this is durable.
     pub(super) fn revise(&self, standing: &mut Standing) {
-        let [delivered, filtered, failed, dead] = self.ended;
-        standing.delivered += delivered;
-        standing.filtered += filtered;
-        standing.failed += failed;
-        standing.dead += dead;
+        let counts =
+            [&mut standing.delivered, &mut standing.filtered, &mut standing.failed, &mut standing.dead];
+        for ((count, ended), left) in counts.into_iter().zip(self.ended).zip(self.left) {
+            *count = count.saturating_add(ended).saturating_sub(left);
+        }
         standing.settled_until = self.settled_until;
     }
 }

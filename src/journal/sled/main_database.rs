@@ -64,7 +64,7 @@ pub(super) struct Changes {
 
 impl Changes {
     pub(super) fn put_page(&mut self, number: u64, page: &Page) -> Result<(), JournalError> {
-        // A page only grows, so no chunk of an earlier version is left over.
+        // A page that was longer leaves chunks behind, which reading does not reach: a page tells its own length.
         for (chunk, bytes) in page.render()?.chunks(CHUNK).enumerate() {
             self.batch.insert(page_key(number, chunk as u16).as_slice(), bytes);
         }

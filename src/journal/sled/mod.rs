@@ -51,7 +51,7 @@ use self::settler::Settler;
 use super::room::is_longer_ago;
 use super::{
     AppendError, Appended, Block, Counts, Effort, End, Full, Journal, JournalError, NewEvent, Query,
-    Retention, Seq, Settling, Sought, Swept, UploadId, UploadNote, Usage,
+    Replaced, ResendId, Retention, Seq, Settling, Sought, Swept, UploadId, UploadNote, Usage,
 };
 use crate::clock::Millis;
 use async_trait::async_trait;
@@ -141,7 +141,13 @@ impl Parts {
         Some(block)
     }
 
-    fn ends(&self, first: Seq, count: u64) -> Result<Vec<Option<End>>, JournalError> {
+    /// What the pages of ends say of consecutive events.
+    fn of_pages<T>(
+        &self,
+        first: Seq,
+        count: u64,
+        of: impl Fn(&Page, usize) -> Option<T>,
+    ) -> Result<Vec<Option<T>>, JournalError> {
         let mut page: Option<(u64, Page)> = None;
         let mut ends = Vec::new();
         for at in (first.0..first.0.saturating_add(count)).map(Seq) {
@@ -150,7 +156,7 @@ impl Parts {
                 Some(same) => page.insert(same),
                 None => page.insert((number, self.main.page(number)?)),
             };
-            ends.push(page.end(index));
+            ends.push(of(page, index));
         }
         Ok(ends)
     }
@@ -233,12 +239,21 @@ impl Journal for SledJournal {
     }
 
     async fn settle(&self, settling: Settling) -> Result<(), JournalError> {
-        self.parts.settler.settle(settling).await
+        self.parts.settler.settle(None, settling).await
+    }
+
+    async fn replace(&self, by: ResendId, settling: Settling) -> Result<(), JournalError> {
+        self.parts.settler.settle(Some(by), settling).await
+    }
+
+    async fn replaced(&self, block: &Block) -> Result<Vec<Option<Replaced>>, JournalError> {
+        let (parts, first, count) = (self.parts.clone(), block.first, block.entries.len() as u64);
+        blocking(move || parts.of_pages(first, count, Page::replaced)).await
     }
 
     async fn ends(&self, block: &Block) -> Result<Vec<Option<End>>, JournalError> {
         let (parts, first, count) = (self.parts.clone(), block.first, block.entries.len() as u64);
-        blocking(move || parts.ends(first, count)).await
+        blocking(move || parts.of_pages(first, count, Page::end)).await
     }
 
     async fn upload(&self, id: UploadId) -> Result<Option<UploadNote>, JournalError> {

@@ -8,7 +8,7 @@ use super::health::Health;
 use super::ledger::Ledger;
 use super::main_database::{Changes, MainDatabase};
 use super::queue::{Queue, Refused};
-use crate::journal::{JournalError, Seq, Settling, UploadId};
+use crate::journal::{JournalError, ResendId, Seq, Settling, UploadId};
 use crate::telemetry::Cause;
 use crate::telemetry::event::UploadNumbersNotReserved;
 use std::sync::Arc;
@@ -24,6 +24,8 @@ const GROUP: usize = 256;
 #[derive(Debug)]
 struct Waiting {
     settling: Settling,
+    /// The job whose ends take the place of earlier ones; none for first ends.
+    by: Option<ResendId>,
     answer: oneshot::Sender<Result<(), JournalError>>,
 }
 
@@ -67,11 +69,11 @@ impl Settler {
     }
 
     /// Hands a settling over and waits until it is durable.
-    pub(super) async fn settle(&self, settling: Settling) -> Result<(), JournalError> {
+    pub(super) async fn settle(&self, by: Option<ResendId>, settling: Settling) -> Result<(), JournalError> {
         let closed = || JournalError::Storage("the journal is closed".to_owned());
         let _permit = self.permits.acquire().await.map_err(|_| closed())?;
         let (answer, answered) = oneshot::channel();
-        match self.queue.push(Work::Settle(Waiting { settling, answer }), 1) {
+        match self.queue.push(Work::Settle(Waiting { settling, by, answer }), 1) {
             Ok(()) => {}
             Err(Refused::Closed | Refused::Full) => return Err(closed()),
         }
@@ -128,8 +130,11 @@ impl Settler {
         let (mut proposal, mut changes) = (ledger.propose(), Changes::default());
         let mut to_answer = Vec::with_capacity(group.len());
         let mut notes = 0_usize;
-        for Waiting { settling, answer } in group {
-            let added = ledger.add(&mut proposal, &self.main, log_end, &settling.ends);
+        for Waiting { settling, by, answer } in group {
+            let added = match by {
+                None => ledger.add(&mut proposal, &self.main, log_end, &settling.ends),
+                Some(by) => ledger.replace(&mut proposal, &self.main, log_end, by, &settling.ends),
+            };
             let noted = added.and_then(|()| match settling.upload {
                 Some(note) => changes.put_upload(note).map(|()| notes += 1),
                 None => Ok(()),

@@ -35,6 +35,7 @@ mod delivery;
 mod ingest;
 mod journal;
 mod process;
+mod resend;
 
 pub(crate) use admin::*;
 pub(crate) use console::*;
@@ -42,3 +43,4 @@ pub(crate) use delivery::*;
 pub(crate) use ingest::*;
 pub(crate) use journal::*;
 pub(crate) use process::*;
+pub(crate) use resend::*;

@@ -1,13 +1,12 @@
 //! One event: the event itself, how it ended, what was sent and why; and an editable copy to preview again.
 
-use crate::admin::event::EventDetail;
-use crate::admin::event::Summary;
+use crate::admin::event::{EventDetail, Stage, Summary};
 use crate::engine::Preview;
 use crate::journal::Seq;
 use crate::web::error::PageError;
 use crate::web::response::html;
 use crate::web::shell::{Nav, Shell};
-use crate::web::view::{EndView, JsonView, Moment, Pill, ResultView, UploadView, pretty};
+use crate::web::view::{AgainView, EndView, JsonView, Moment, Pill, ResultView, UploadView, pretty};
 use crate::web::visit::{Answer, Visit};
 use askama::Template;
 
@@ -22,6 +21,11 @@ struct EventPage {
     pill: Pill,
     end: EndView,
     upload: Option<UploadView>,
+    /// What it had before it was sent again.
+    again: Option<AgainView>,
+    /// Whether it can be sent again: it has ended, and is an event.
+    can_resend: bool,
+    is_delivered: bool,
     /// The rules it was sent with, where other ones are live now.
     sent_with: Option<String>,
     event: JsonView,
@@ -88,7 +92,10 @@ fn page(visit: &Visit, event: &EventDetail, copy: String, edited: Option<&Previe
         received: Moment::new(event.received_at, now),
         pill: event.stage.into(),
         end: EndView::of(event),
-        upload: UploadView::of(event, now),
+        upload: event.upload.as_ref().map(|note| UploadView::of(note, now)),
+        again: AgainView::of(event, now),
+        can_resend: !event.body.is_empty() && !matches!(event.stage, Stage::Pending | Stage::FailedOnIngest),
+        is_delivered: event.stage == Stage::Delivered,
         sent_with: sent_with.filter(|revision| !revision.is_empty() && !event.rules_are_the_same()),
         event: JsonView::with_paths(&event.body),
         copy,

@@ -13,5 +13,5 @@ pub(super) use moment::Moment;
 pub(super) use prose::Prose;
 pub(super) use result::ResultView;
 pub(super) use row::{Pill, RowView};
-pub(super) use upload::{EndView, UploadView};
+pub(super) use upload::{AgainView, EndView, UploadView};
 pub(super) use why::Step;

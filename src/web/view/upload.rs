@@ -1,9 +1,10 @@
 //! How an event ended and what CleverTap answered, in words.
 
-use super::{Moment, Prose};
-use crate::admin::event::{EventDetail, Stage};
+use super::{Moment, Pill, Prose};
+use crate::admin::event::{Again, EventDetail, Stage};
 use crate::admin::remedy;
 use crate::clock::Millis;
+use crate::journal::UploadNote;
 
 /// How an event ended.
 #[derive(Debug, Clone)]
@@ -58,10 +59,9 @@ pub(in crate::web) struct UploadView {
 }
 
 impl UploadView {
-    /// The upload that decided `event`, if one did.
-    pub(in crate::web) fn of(event: &EventDetail, now: Millis) -> Option<Self> {
-        let note = event.upload.as_ref()?;
-        Some(Self {
+    /// What is kept of an upload.
+    pub(in crate::web) fn of(note: &UploadNote, now: Millis) -> Self {
+        Self {
             number: note.id.0,
             started: Moment::new(note.started_at, now),
             duration: match note.duration_ms {
@@ -72,6 +72,40 @@ impl UploadView {
             attempt: note.attempt,
             status: note.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string()),
             answer: note.answer.clone(),
+        }
+    }
+}
+
+/// What an event had before it was sent again.
+#[derive(Debug, Clone)]
+pub(in crate::web) struct AgainView {
+    /// The job that sent it again.
+    pub(in crate::web) job: u64,
+    /// The rules revision it was sent with then.
+    pub(in crate::web) revision: String,
+    /// How it stood before.
+    pub(in crate::web) pill: Pill,
+    /// Why, if there was a reason.
+    pub(in crate::web) sentence: Option<Prose>,
+    pub(in crate::web) code: String,
+    /// The rules revision of its first end.
+    pub(in crate::web) first_revision: String,
+    pub(in crate::web) upload: Option<UploadView>,
+}
+
+impl AgainView {
+    /// What `event` had before, if it was sent again.
+    pub(in crate::web) fn of(event: &EventDetail, now: Millis) -> Option<Self> {
+        let Again { replaced, upload } = event.again.as_ref()?;
+        let first = &replaced.first;
+        Some(Self {
+            job: replaced.by.0,
+            revision: event.end.as_ref().map(|end| end.revision.clone()).unwrap_or_default(),
+            pill: Stage::from(first.state).into(),
+            sentence: first.message.as_deref().map(Prose::sentence),
+            code: first.code.clone().unwrap_or_default(),
+            first_revision: first.revision.clone(),
+            upload: upload.as_ref().map(|note| UploadView::of(note, now)),
         })
     }
 }

@@ -4,11 +4,13 @@
 //! peer is the simulator, or a socket that answers what no HTTP server would.
 
 mod answer;
+mod bench;
 mod client;
 mod connection;
 mod fault;
 mod order;
 mod pause;
+mod resend;
 mod restart;
 mod retry;
 mod rig;

@@ -96,10 +96,15 @@ impl Rig {
             settings: self.settings.clone(),
             clock: self.clock.clone(),
             status: self.status.clone(),
-            mapping: Box::new(SaidMapping { revision: self.revision.clone() }),
+            mapping: self.mapping(),
             uploader,
             policy: self.policy.clone(),
         })
+    }
+
+    /// What maps events by what they say.
+    pub fn mapping(&self) -> Box<dyn Mapping> {
+        Box::new(SaidMapping { revision: self.revision.clone() })
     }
 
     /// Accepts events, in order.
@@ -211,17 +216,22 @@ impl Mapping for SaidMapping {
     }
 
     fn map(&mut self, event: &[u8], _received_at: Millis) -> Mapped {
-        let said: SaidDoc<'_> = serde_json::from_slice(event).unwrap();
-        assert!(!said.panic, "as told");
-        let reason = |code: String| Reason::new(code, "as told");
-        match said {
-            SaidDoc { filtered: Some(code), .. } => Mapped::Filtered(reason(code)),
-            SaidDoc { failed: Some(code), .. } => Mapped::Failed(reason(code)),
-            SaidDoc { user, records, .. } => Mapped::Records {
-                key: user.as_deref().map(LaneKey::of),
-                records: records.into_iter().map(mapped).collect(),
-            },
-        }
+        become_said(event)
+    }
+}
+
+/// What an event says that it becomes.
+pub fn become_said(event: &[u8]) -> Mapped {
+    let said: SaidDoc<'_> = serde_json::from_slice(event).unwrap();
+    assert!(!said.panic, "as told");
+    let reason = |code: String| Reason::new(code, "as told");
+    match said {
+        SaidDoc { filtered: Some(code), .. } => Mapped::Filtered(reason(code)),
+        SaidDoc { failed: Some(code), .. } => Mapped::Failed(reason(code)),
+        SaidDoc { user, records, .. } => Mapped::Records {
+            key: user.as_deref().map(LaneKey::of),
+            records: records.into_iter().map(mapped).collect(),
+        },
     }
 }
 

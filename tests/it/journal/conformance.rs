@@ -3,7 +3,9 @@
 use super::subject::{START, Subject, all, end, ends, event, events, fill, note};
 use std::sync::Arc;
 use tapline::clock::Millis;
-use tapline::journal::{Appended, Block, Counts, NewEvent, Seq, Settling, State, Table, UploadId};
+use tapline::journal::{
+    Appended, Block, Counts, NewEvent, Replaced, ResendId, Seq, Settling, State, Table, UploadId,
+};
 
 macro_rules! holds_for_every_journal {
     ($($(#[$doc:meta])* $name:ident,)*) => {
@@ -25,6 +27,8 @@ holds_for_every_journal! {
     blocks_are_found_from_any_place_both_ways,
     growth_is_told,
     ends_are_kept_word_for_word_and_the_first_one_stays,
+    an_end_is_replaced_on_purpose_only_and_the_first_is_kept,
+    however_often_ends_are_replaced_each_event_is_counted_once,
     everything_before_settled_until_has_ended_and_nothing_at_it,
     ends_of_events_that_are_not_there_change_nothing,
     at_every_moment_each_event_is_counted_once,
@@ -195,6 +199,65 @@ async fn ends_are_kept_word_for_word_and_the_first_one_stays(subject: Subject) {
     }
     let filtered = counts.filtered + 1;
     assert_eq!(subject.journal.counts(), Counts { filtered, pending: counts.pending - 1, ..counts });
+}
+
+async fn an_end_is_replaced_on_purpose_only_and_the_first_is_kept(subject: Subject) {
+    fill(&*subject.journal, 0..600, 200).await;
+    subject.journal.settle(ends(0..300)).await.unwrap();
+    let before = subject.journal.counts();
+    let upload = UploadId(900);
+    // Behind and above what is settled, pending ones, ones that are not there, and one twice.
+    let places = [3, 3, 255, 256, 299, 300, 599, 600, 7000, u64::MAX];
+    let again = places.iter().map(|place| (Seq(*place), end(place % 600 + 1))).collect();
+    let settling = Settling { upload: Some(note(upload)), ends: again };
+    subject.journal.replace(ResendId(7), settling).await.unwrap();
+    let subject = subject.reopened();
+    assert_eq!(subject.journal.upload(upload).await.unwrap(), Some(note(upload)));
+    assert_eq!((subject.journal.end(), subject.journal.settled_until()), (Seq(600), Seq(300)));
+    for (place, _, found) in all(&*subject.journal).await {
+        let replaced = [3, 255, 256, 299].contains(&place.0);
+        let expected = if replaced { place.0 + 1 } else { place.0 };
+        assert_eq!(found, (place.0 < 300).then(|| end(expected)), "{place}");
+        let block = subject.journal.block_from(place).await.unwrap().unwrap();
+        let of_block = subject.journal.replaced(&block).await.unwrap();
+        assert_eq!(of_block.len(), block.entries.len());
+        let first = replaced.then(|| Replaced { first: end(place.0), by: ResendId(7) });
+        assert_eq!(of_block[(place.0 - block.first.0) as usize], first, "{place}");
+    }
+    // Each of the four went from one state to the next: 3→4, 255→256, 256→257, 299→300.
+    let Counts { delivered, filtered, failed, dead, .. } = before;
+    let expected =
+        Counts { delivered: delivered + 2, filtered: filtered + 1, failed, dead: dead - 3, ..before };
+    assert_eq!(subject.journal.counts(), expected);
+    // What delivery says of it later changes nothing any more.
+    subject.journal.settle(ends(0..10)).await.unwrap();
+    assert_eq!(subject.journal.counts(), expected);
+}
+
+async fn however_often_ends_are_replaced_each_event_is_counted_once(subject: Subject) {
+    fill(&*subject.journal, 0..300, 100).await;
+    subject.journal.settle(ends(0..280)).await.unwrap();
+    let mut subject = subject;
+    for round in 1..30 {
+        let again = (0..300).step_by(round as usize).map(|place| (Seq(place), end(place * 7 + round)));
+        let settling = Settling { upload: None, ends: again.collect() };
+        subject.journal.replace(ResendId(round), settling).await.unwrap();
+        if round % 10 == 0 {
+            subject = subject.reopened();
+        }
+        let mut counted = Counts { accepted: 300, ..Counts::default() };
+        for (_, _, end) in all(&*subject.journal).await {
+            *match end.map(|end| end.state) {
+                None => &mut counted.pending,
+                Some(State::Delivered) => &mut counted.delivered,
+                Some(State::Filtered) => &mut counted.filtered,
+                Some(State::Failed) => &mut counted.failed,
+                Some(State::Dead) => &mut counted.dead,
+            } += 1;
+        }
+        assert_eq!(subject.journal.counts(), counted, "round {round}");
+        assert_eq!(counted.pending, 20);
+    }
 }
 
 async fn everything_before_settled_until_has_ended_and_nothing_at_it(subject: Subject) {

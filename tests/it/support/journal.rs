@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use std::sync::Arc;
 use tapline::journal::memory::MemoryJournal;
 use tapline::journal::{
-    AppendError, Appended, Block, Counts, End, Journal, JournalError, NewEvent, Seq, Settling, UploadId,
-    UploadNote,
+    AppendError, Appended, Block, Counts, End, Journal, JournalError, NewEvent, Replaced, ResendId, Seq,
+    Settling, UploadId, UploadNote,
 };
 use tokio::sync::watch;
 
@@ -64,6 +64,14 @@ impl Journal for GatedJournal {
 
     async fn settle(&self, settling: Settling) -> Result<(), JournalError> {
         self.inner.settle(settling).await
+    }
+
+    async fn replace(&self, by: ResendId, settling: Settling) -> Result<(), JournalError> {
+        self.inner.replace(by, settling).await
+    }
+
+    async fn replaced(&self, block: &Block) -> Result<Vec<Option<Replaced>>, JournalError> {
+        self.inner.replaced(block).await
     }
 
     async fn ends(&self, block: &Block) -> Result<Vec<Option<End>>, JournalError> {

@@ -1,0 +1,150 @@
+//! Sending again: the jobs with how far they have got, and the buttons that make and cancel them.
+
+use crate::admin::resend::{JobState, Mode, OrderOutcome, Payload, ResendJob, ResendOrder, Selection};
+use crate::clock::Millis;
+use crate::journal::{ResendId, Seq};
+use crate::web::error::PageError;
+use crate::web::response::{html, html_with, see_other};
+use crate::web::shell::{Nav, Shell};
+use crate::web::view::Moment;
+use crate::web::visit::{Answer, Visit};
+use actix_web::http::StatusCode;
+use askama::Template;
+
+/// Jobs on a page.
+const ROWS: usize = 25;
+
+#[derive(Template)]
+#[template(path = "page/resends.html")]
+struct ResendsPage {
+    shell: Shell,
+    jobs: Vec<JobView>,
+    /// The number that the next page begins before.
+    next: Option<u64>,
+    /// Why nothing came of what was asked for.
+    problem: Option<String>,
+}
+
+/// A job, ready to show.
+struct JobView {
+    id: u64,
+    /// The event it is about, where that is one.
+    event: Option<Seq>,
+    /// What it is about, in words.
+    about: String,
+    rules: &'static str,
+    state: &'static str,
+    class: &'static str,
+    percent: u8,
+    is_open: bool,
+    is_cancelling: bool,
+    counts: Vec<(&'static str, u64)>,
+    skipped: Vec<(&'static str, u64)>,
+    created: Moment,
+    created_by: String,
+}
+
+/// `GET /resends`.
+pub(in crate::web) async fn show(visit: Visit) -> Answer {
+    html(&page(&visit, None).await?)
+}
+
+/// `POST /events/{id}/resend`: sends one event again, by the rules of then or now, or an edited copy of it.
+pub(in crate::web) async fn one(visit: Visit) -> Answer {
+    let id = visit.part("id");
+    let seq = Seq::parse(id).ok_or_else(|| PageError::NoSuchEvent(id.chars().take(40).collect()))?;
+    let payload = match visit.form.get("rules") {
+        "then" => Payload::Same,
+        "edited" => Payload::Edited(visit.form.get("event").to_owned()),
+        _ => Payload::Current,
+    };
+    let include_delivered = visit.form.find("include_delivered").is_some();
+    let order = ResendOrder { selection: Selection::Events(vec![seq]), payload, include_delivered };
+    let user = visit.user()?.to_string();
+    let problem = match visit.admin.resend(order, &user, None).await? {
+        OrderOutcome::Taken(_) => return Ok(see_other("/resends")),
+        OrderOutcome::Unfit(problems) => {
+            problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        }
+        OrderOutcome::TooManyWaiting(waiting) => {
+            format!("{waiting} jobs wait already; cancel some, or try again when they have ended")
+        }
+        // A form comes without a key.
+        OrderOutcome::KeyReused => return Ok(see_other("/resends")),
+    };
+    html_with(StatusCode::BAD_REQUEST, &page(&visit, Some(problem)).await?)
+}
+
+/// `POST /resends/{id}/cancel`. One that is over stays as it is.
+pub(in crate::web) async fn cancel(visit: Visit) -> Answer {
+    let user = visit.user()?.to_string();
+    let id = visit.part("id").parse().map_err(|_| PageError::NotFound)?;
+    visit.admin.cancel_resend(ResendId(id), &user).await?.ok_or(PageError::NotFound)?;
+    Ok(see_other("/resends"))
+}
+
+async fn page(visit: &Visit, problem: Option<String>) -> Result<ResendsPage, PageError> {
+    let before = visit.query().get("before").parse().ok().map(ResendId);
+    let (jobs, next) = visit.admin.resend_jobs(before, ROWS).await?;
+    let now = visit.admin.now();
+    Ok(ResendsPage {
+        shell: Shell::of(visit, Nav::Resends),
+        jobs: jobs.iter().map(|job| JobView::of(job, now)).collect(),
+        next: next.map(|next| next.0),
+        problem,
+    })
+}
+
+impl JobView {
+    fn of(job: &ResendJob, now: Millis) -> Self {
+        let (event, about) = match &job.selection {
+            Selection::Events(places) => match places.as_slice() {
+                [one] => (Some(*one), one.to_string()),
+                many => (None, format!("{} events", many.len())),
+            },
+            Selection::Matching { states, .. } => {
+                let labels: Vec<&str> = states.iter().map(|state| state.label()).collect();
+                let what = if labels.is_empty() { "everything".to_owned() } else { labels.join(", ") };
+                (None, format!("all that match: {what}"))
+            }
+        };
+        let tally = &job.tally;
+        let counts = [
+            ("delivered", tally.delivered),
+            ("dead letters", tally.dead),
+            ("filtered", tally.filtered),
+            ("failed", tally.failed),
+        ];
+        Self {
+            id: job.id.0,
+            event,
+            about,
+            rules: match job.mode {
+                Mode::Same => "rules of then",
+                Mode::Current => "rules of now",
+                Mode::Edited => "an edited copy",
+            },
+            state: match (job.state, job.cancelled_by.is_some()) {
+                (JobState::Waiting, _) => "Waiting",
+                (JobState::Running, false) => "Sending",
+                (JobState::Running, true) => "Being cancelled",
+                (JobState::Done, _) => "Done",
+                (JobState::Cancelled, _) => "Cancelled",
+            },
+            class: match job.state {
+                JobState::Waiting | JobState::Running => "pending",
+                JobState::Done if tally.dead + tally.failed > 0 => "dead",
+                JobState::Done => "delivered",
+                JobState::Cancelled => "filtered",
+            },
+            // Between 0 and 100, so nothing is cut off.
+            percent: (job.progress() * 100.0) as u8,
+            is_open: !job.state.is_over(),
+            is_cancelling: job.cancelled_by.is_some(),
+            counts: counts.into_iter().filter(|(_, count)| *count > 0).collect(),
+            skipped: tally.skipped.iter().map(|(reason, count)| (reason.words(), *count)).collect(),
+            created: Moment::new(job.created_at, now),
+            created_by: job.created_by.clone(),
+        }
+    }
+}

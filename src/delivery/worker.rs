@@ -15,6 +15,7 @@ use super::token::{TokenKey, TokenMemory};
 use super::{DeliveryError, DeliveryPolicy};
 use crate::clock::Clock;
 use crate::journal::{Journal, Settling, State, UploadNote};
+use crate::point::{self, CommitPoint};
 use crate::telemetry::Cause;
 use crate::telemetry::event::{EventDelivered, TokensForgotten, UploadEnded, UploadOutcome};
 use std::sync::Arc;
@@ -119,8 +120,10 @@ impl Worker {
         let (begun, started_at) = (Instant::now(), shared.clock.now());
         let mut batch = Batch::new(shared.journal.next_upload(), jobs, begun);
         let in_flight = shared.status.upload_begins(batch.records());
+        point::pass(CommitPoint::UploadBegun);
         let reply = shared.uploader.upload(&admitted.account, batch.render()).await;
         drop(in_flight);
+        point::pass(CommitPoint::UploadAnswered);
         let (ended, now) = (Instant::now(), shared.clock.now());
         let reading = answer::read(&reply, batch.records(), now);
         let note = UploadNote {
@@ -184,6 +187,7 @@ impl Worker {
     ) -> Result<(), DeliveryError> {
         let ends = finished.iter().map(|(job, end)| (job.seq, end.clone())).collect();
         self.shared.journal.settle(Settling { upload: Some(note), ends }).await?;
+        point::pass(CommitPoint::UploadSettled);
         self.shared.settlings.send_modify(|settlings| *settlings += 1);
         let now = self.shared.clock.now();
         for (job, _) in finished.iter().filter(|(_, end)| end.state == State::Delivered) {
@@ -206,6 +210,7 @@ impl Worker {
             if let Ok(Err(error)) = kept {
                 TokensForgotten { error: Cause::of(&error) }.tell();
             }
+            point::pass(CommitPoint::TokensKept);
         }
         Ok(())
     }

@@ -8,7 +8,11 @@ mod crash;
 mod damage;
 /// Failing, slow and full disks; rotation; a second opener.
 mod disk;
+/// A death at a named point between two steps.
+mod point;
 /// Retention, and bounds that refuse and recover.
 mod room;
 /// Journals under test, events and ends to put into them.
-mod subject;
+pub(crate) mod subject;
+/// A process that writes until something ends it.
+pub(crate) mod writer;

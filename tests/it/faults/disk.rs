@@ -164,7 +164,6 @@ async fn a_sync_that_fails_ends_the_program_and_nothing_is_answered_after_it() {
     let syncs = disk.syncs();
     ends_by_itself(server).await;
     load.go_to(None);
-    assert!(load.refused(503) + load.refused(500) > 0, "nobody was told");
     // A failed sync is never tried again: one per thread that writes may fail, and closing asks for some more.
     assert!(disk.syncs() - syncs < 20, "{} syncs after one failed", disk.syncs() - syncs);
     // Only what was synced before survives, and that is everything that was answered.

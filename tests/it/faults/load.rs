@@ -105,11 +105,6 @@ impl Load {
         self.heard.borrow().answered.len()
     }
 
-    /// How often this status was answered.
-    pub(super) fn refused(&self, status: u16) -> usize {
-        self.heard.borrow().refused.get(&status).copied().unwrap_or(0)
-    }
-
     /// Waits until what was heard is enough.
     pub(super) async fn until(&self, what: &str, enough: impl Fn(&Heard) -> bool) {
         let mut heard = self.heard.subscribe();

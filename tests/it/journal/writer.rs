@@ -207,9 +207,9 @@ async fn compare(journal: &SledJournal, store: &SledStore, told: &Told) -> Losse
     let setting = store.get(Table::Settings, SETTING).unwrap();
     let setting = setting.map_or(0, |bytes| u64::from_be_bytes(bytes[..8].try_into().unwrap()));
     lost.setting = setting < told.setting;
-    // A repetition of anything answered is recognised.
-    for (place, number) in told.stored.iter().rev().filter(|(place, _)| !lost.stored.contains(place)).take(50)
-    {
+    // A repetition of anything answered is recognised, as long as that is kept.
+    let kept = told.stored.range(journal.kept_from().0..).rev();
+    for (place, number) in kept.filter(|(place, _)| !lost.stored.contains(place)).take(50) {
         let answer = journal.append(vec![event(*number)]).await.unwrap();
         assert_eq!(answer, [Appended::Duplicate(Seq(*place))]);
     }

@@ -65,7 +65,7 @@ async fn a_clock_that_jumps_holds_nothing_up_and_lets_nothing_expire() {
         lost: 0,
         twice: Some(0),
         recovery: longest,
-        mutation: "wait for an attempt by the wall clock",
+        mutation: "forget repetitions when the clock goes back",
     });
 }
 

@@ -147,7 +147,7 @@ async fn files_that_may_not_grow_end_the_program_and_lose_nothing() {
         lost: verdict.0.lost,
         twice: Some(verdict.0.twice),
         recovery: verdict.1,
-        mutation: "go on after a failed write",
+        mutation: "not tried",
     });
 }
 
@@ -177,7 +177,7 @@ async fn a_sync_that_fails_ends_the_program_and_nothing_is_answered_after_it() {
         lost: verdict.0.lost,
         twice: Some(verdict.0.twice),
         recovery: verdict.1,
-        mutation: "answer although the sync failed",
+        mutation: "take a failed sync for a good one",
     });
 }
 

@@ -67,6 +67,6 @@ async fn a_death_at_any_named_point_loses_nothing_and_sends_again_only_what_was_
         lost: verdict.lost,
         twice: Some(verdict.twice),
         recovery: longest,
-        mutation: "answer before the sync; settle before the upload is answered",
+        mutation: "answer before the sync",
     });
 }

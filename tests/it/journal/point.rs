@@ -46,6 +46,6 @@ fn a_death_at_any_named_point_of_the_journal_takes_nothing_that_was_answered() {
         lost: 0,
         twice: None,
         recovery: longest,
-        mutation: "answer before the sync; write ends before their events",
+        mutation: "answer before the sync; leave out the sync of the main database",
     });
 }

@@ -72,8 +72,8 @@ async fn a_clock_that_jumps_holds_nothing_up_and_lets_nothing_expire() {
 fn batch(number: usize) -> String {
     let calls: Vec<_> = (number * EVENTS..(number + 1) * EVENTS)
         .map(|step| {
-            serde_json::json!({"type": "track", "event": "Step Taken", "messageId": format!("message_{step}"), "timestamp": "2026-01-01T00:00:00Z",
-                "userId": format!("user_{}", step % 20), "anonymousId": "device-1", "properties": {"step": step}})
+            serde_json::json!({"type": "track", "event": "Step Taken", "messageId": format!("message_{step}"),
+                "timestamp": "2026-01-01T00:00:00Z", "userId": format!("user_{}", step % 20), "anonymousId": "device-1", "properties": {"step": step}})
         })
         .collect();
     serde_json::json!({ "batch": calls }).to_string()

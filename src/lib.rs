@@ -5,6 +5,8 @@ pub mod engine;
 #[cfg(feature = "server")]
 pub mod clock;
 #[cfg(feature = "server")]
+pub mod point;
+#[cfg(feature = "server")]
 pub mod settings;
 
 #[cfg(feature = "server")]

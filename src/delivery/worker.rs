@@ -16,6 +16,7 @@ use super::token::{TokenKey, TokenMemory};
 use super::{DeliveryError, DeliveryPolicy};
 use crate::clock::{Clock, Millis};
 use crate::journal::{Journal, JournalError, Settling, State, UploadNote};
+use crate::point::{self, CommitPoint};
 use crate::telemetry::Cause;
 use crate::telemetry::event::{EventDelivered, TokensForgotten, UploadEnded, UploadOutcome};
 use async_trait::async_trait;
@@ -176,8 +177,10 @@ impl Worker {
         let (begun, started_at) = (Instant::now(), shared.clock.now());
         let mut batch = Batch::new(shared.journal.next_upload(), jobs, begun);
         let in_flight = shared.status.upload_begins(batch.records());
+        point::pass(CommitPoint::UploadBegun);
         let reply = shared.uploader.upload(&admitted.account, batch.render()).await;
         drop((in_flight, slot));
+        point::pass(CommitPoint::UploadAnswered);
         let (ended, now) = (Instant::now(), shared.clock.now());
         let reading = answer::read(&reply, batch.records(), now);
         let note = UploadNote {
@@ -241,6 +244,7 @@ impl Worker {
     ) -> Result<(), DeliveryError> {
         let ends = finished.iter().map(|(job, end)| (job.seq, end.clone())).collect();
         self.post.settle(Settling { upload: Some(note), ends }).await?;
+        point::pass(CommitPoint::UploadSettled);
         for (job, _) in finished.iter().filter(|(_, end)| end.state == State::Delivered) {
             self.post.delivered(job.received_at);
         }
@@ -260,6 +264,7 @@ impl Worker {
             if let Ok(Err(error)) = kept {
                 TokensForgotten { error: Cause::of(&error) }.tell();
             }
+            point::pass(CommitPoint::TokensKept);
         }
         Ok(())
     }

@@ -8,11 +8,15 @@ mod crash;
 mod damage;
 /// Failing, slow and full disks; rotation; a second opener.
 mod disk;
+/// A death at a named point between two steps.
+mod point;
 /// Retention, and bounds that refuse and recover.
 mod room;
 /// Finding events by what they are about.
 mod search;
 /// Journals under test, events and ends to put into them.
-mod subject;
+pub(crate) mod subject;
 /// Repetitions after a restart.
 mod window;
+/// A process that writes until something ends it.
+pub(crate) mod writer;

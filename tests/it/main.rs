@@ -13,6 +13,8 @@ mod diagnostics;
 mod diff;
 /// The program beside CleverTap's stand-in, from Segment's calls to CleverTap's records.
 mod end_to_end;
+/// What goes wrong around the program: power, disks, processes, clocks.
+mod faults;
 /// Events and what they become, as data.
 mod golden;
 /// The tracking API over real connections.

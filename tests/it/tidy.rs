@@ -6,15 +6,16 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What each room may import. Only `app` knows everything.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("engine", &["engine"]),
     ("clock", &[]),
+    ("point", &[]),
     ("settings", &["settings"]),
     ("telemetry", &["telemetry"]),
     ("rulebook", &["engine", "settings"]),
-    ("journal", &["journal", "engine", "clock", "telemetry"]),
+    ("journal", &["journal", "engine", "clock", "point", "telemetry"]),
     ("ingest", &["ingest", "journal", "engine", "clock", "settings", "telemetry"]),
-    ("delivery", &["delivery", "journal", "engine", "clock", "settings", "rulebook", "telemetry"]),
+    ("delivery", &["delivery", "journal", "engine", "clock", "point", "settings", "rulebook", "telemetry"]),
     ("backfill", &["backfill", "delivery", "journal", "engine", "clock", "settings"]),
     ("simulator", &["simulator", "settings"]),
     ("admin", &["admin", "delivery", "journal", "engine", "clock", "settings", "rulebook", "telemetry"]),

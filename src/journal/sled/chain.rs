@@ -9,6 +9,7 @@ use super::database::{directory_bytes, sync_directory};
 use super::generation::Generation;
 use super::options::SyncHook;
 use crate::journal::{JournalError, Seq};
+use crate::point::{self, CommitPoint};
 use crate::telemetry::Cause;
 use crate::telemetry::event::DamageAtTheEnd;
 use std::collections::{BTreeMap, VecDeque};
@@ -337,8 +338,11 @@ impl Chain {
     fn remove_directory(&self, name: &Path) -> std::io::Result<()> {
         let file_name = name.file_name().unwrap_or_default().to_string_lossy();
         let dropped = self.directory.join(format!("dropped-{file_name}"));
+        point::pass(CommitPoint::DropBegun);
         fs::rename(name, &dropped)?;
+        point::pass(CommitPoint::DropRenamed);
         sync_directory(&self.directory)?;
+        point::pass(CommitPoint::DropNamed);
         fs::remove_dir_all(dropped)
     }
 

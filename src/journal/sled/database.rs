@@ -11,6 +11,7 @@
 
 use super::options::SyncHook;
 use crate::journal::{JournalError, Seq};
+use crate::point::{self, CommitPoint};
 use crate::telemetry::Cause;
 use crate::telemetry::event::{SnapshotSetAside, WaitingForHandle};
 use std::fs::{self, File};
@@ -67,10 +68,14 @@ impl Database {
                 let what = format!("the database `{}` can not be opened: {error}", directory.display());
                 JournalError::Damaged { at: Seq(0), what }
             }
+            sled::Error::Io(error) if error.kind() == io::ErrorKind::StorageFull => {
+                fail("can not be opened on a full disk; make room and start again", &error)
+            }
             other => fail("can not be opened", &other),
         })?;
         let file = File::open(directory.join("db")).map_err(|error| fail("can not be opened", &error))?;
         let database = Self { db, directory: directory.to_owned(), file, on_sync };
+        point::pass(CommitPoint::DatabaseMade);
         // Not only when it is new: whoever made it may have been killed before this.
         database
             .commit()
@@ -82,6 +87,7 @@ impl Database {
     /// Makes everything written so far durable.
     pub(super) fn commit(&self) -> io::Result<()> {
         self.db.flush().map_err(|error| self.give_up(error.into()))?;
+        point::pass(CommitPoint::LogFlushed);
         if let Some(hook) = &self.on_sync {
             hook.call(&self.directory)?;
         }
@@ -102,8 +108,20 @@ impl Database {
     // The file of settings, and the names of all files in their directories.
     fn sync_names(&self) -> io::Result<()> {
         File::open(self.directory.join("conf"))?.sync_all()?;
+        point::pass(CommitPoint::DatabaseConfigured);
         sync_directory(&self.directory)?;
-        self.directory.parent().map_or(Ok(()), sync_directory)
+        self.directory.parent().map_or(Ok(()), sync_directory)?;
+        point::pass(CommitPoint::DatabaseNamed);
+        Ok(())
+    }
+}
+
+impl Drop for Database {
+    // The disk may have failed for another database only so far, and a panic of sled's would hide why the program ends.
+    fn drop(&mut self) {
+        let synced = self.db.flush().map_err(io::Error::from).and_then(|_| self.file.sync_data());
+        // What was answered is durable before, so there is nobody to tell.
+        let _ = synced.map_err(|error| self.give_up(error));
     }
 }
 

@@ -12,6 +12,7 @@ use super::format::{Stored, claimed_count};
 use super::options::SyncHook;
 use crate::clock::Millis;
 use crate::journal::{Block, DedupKey, JournalError, Seq};
+use crate::point::{self, CommitPoint};
 use crate::telemetry::Cause;
 use crate::telemetry::event::{RepetitionsUnknown, UnfinishedBlockRemoved};
 use std::borrow::Cow;
@@ -60,6 +61,9 @@ impl Generation {
     pub(super) fn add(&self, first: Seq, bytes: &[u8]) -> Result<(), sled::Error> {
         for (number, chunk) in bytes.chunks(CHUNK).enumerate().rev() {
             self.database.db.insert(key(first, number as u16), chunk)?;
+            if number > 0 {
+                point::pass(CommitPoint::ChunkWritten);
+            }
         }
         Ok(())
     }

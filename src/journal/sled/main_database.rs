@@ -12,6 +12,7 @@ use super::health::Health;
 use super::options::SyncHook;
 use super::page::Page;
 use crate::journal::{Counts, JournalError, Seq, Table, UploadId, UploadNote};
+use crate::point::{self, CommitPoint};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -153,7 +154,10 @@ impl MainDatabase {
     /// Writes to a small table, durably.
     pub(super) fn write_table(&self, table: Table, batch: sled::Batch) -> Result<(), JournalError> {
         let _one_writer = self.one_writer();
-        self.commit(self.table(table)?, batch)
+        point::pass(CommitPoint::TableBegun);
+        self.commit(self.table(table)?, batch)?;
+        point::pass(CommitPoint::TableSynced);
+        Ok(())
     }
 
     /// Writes to a small table, durably, if `key` still holds `expected`; says whether it did.
@@ -269,8 +273,10 @@ impl MainDatabase {
 
     fn commit(&self, tree: &sled::Tree, batch: sled::Batch) -> Result<(), JournalError> {
         self.health.check().map_err(JournalError::Storage)?;
-        let written =
-            tree.apply_batch(batch).map_err(std::io::Error::from).and_then(|()| self.database.commit());
+        let written = tree.apply_batch(batch).map_err(std::io::Error::from).and_then(|()| {
+            point::pass(CommitPoint::MainWritten);
+            self.database.commit()
+        });
         written.map_err(|error| {
             JournalError::Storage(self.health.give_up(&format!("the main database: {error}")))
         })

@@ -20,7 +20,9 @@ pub struct Options {
     /// Bytes that events without an end may take on the disk; past it nothing more is accepted. Default 32 GiB.
     pub pending_bound: u64,
     /// Free bytes of the file system below which nothing more is accepted, because sled can not even be opened on a full
-    /// disk. Default 512 MiB.
+    /// disk: each database takes up to a segment of 4 MiB then, and keeps it when the opening fails (measured 2026-11 with
+    /// 8 MB left and two databases). Default 512 MiB. There is deliberately no file to give up for a start: this reserve
+    /// is one, and where other programs take even that, they take what a file would free, too.
     pub disk_reserve: u64,
     /// Bytes of events that may wait for their commit; more are answered "full". Default 64 MiB.
     pub queue_bytes: usize,

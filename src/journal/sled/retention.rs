@@ -10,6 +10,7 @@ use super::page::EVENTS;
 use super::room::Room;
 use crate::clock::Millis;
 use crate::journal::{JournalError, Retention, Seq, Swept, UploadId};
+use crate::point::{self, CommitPoint};
 use crate::telemetry::event::GenerationDropped;
 use std::sync::Arc;
 
@@ -36,9 +37,11 @@ impl Sweep<'_> {
                 break;
             }
             self.chain.drop_oldest(&slot)?;
+            point::pass(CommitPoint::DropEmptied);
             self.cache.forget_below(end);
             self.damage.forget_below(end);
             self.main.forget_below(end.0 / EVENTS, self.lowest_upload_from(end)?)?;
+            point::pass(CommitPoint::DropForgotten);
             swept.generations += 1;
             swept.events = swept.events.saturating_add(end.0.saturating_sub(slot.first.0));
             swept.bytes = swept.bytes.saturating_add(slot.bytes());

@@ -9,6 +9,7 @@ use super::ledger::Ledger;
 use super::main_database::{Changes, MainDatabase};
 use super::queue::{Queue, Refused};
 use crate::journal::{JournalError, ResendId, Seq, Settling, UploadId};
+use crate::point::{self, CommitPoint};
 use crate::telemetry::Cause;
 use crate::telemetry::event::UploadNumbersNotReserved;
 use std::sync::Arc;
@@ -126,6 +127,7 @@ impl Settler {
     }
 
     fn settle_group(&self, ledger: &mut Ledger, group: Vec<Waiting>) {
+        point::pass(CommitPoint::EndsBegun);
         let log_end = Seq(self.log_end.load(Ordering::Acquire));
         let (mut proposal, mut changes) = (ledger.propose(), Changes::default());
         let mut to_answer = Vec::with_capacity(group.len());
@@ -153,6 +155,7 @@ impl Settler {
                 .and_then(|()| self.main.write(changes, |standing| proposal.revise(standing)).map(drop))
                 .map(|()| ledger.keep(proposal))
         };
+        point::pass(CommitPoint::EndsSynced);
         for answer in to_answer {
             // Who went away does not need to know.
             let _ = answer.send(match &written {
@@ -160,6 +163,7 @@ impl Settler {
                 Err(error) => Err(repeat(error)),
             });
         }
+        point::pass(CommitPoint::EndsAnswered);
     }
 
     fn reserve_uploads(&self) {

@@ -23,7 +23,7 @@ fn dead() -> Selection {
 }
 
 fn matching(states: Vec<StageFilter>) -> Selection {
-    Selection::Matching { states, filter: Filter::default(), since: None, until: None }
+    Selection::Matching { states, filter: Filter::default() }
 }
 
 /// Refuses records for good by their number, until it is healed.

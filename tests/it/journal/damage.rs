@@ -269,3 +269,42 @@ async fn a_damaged_generation_does_not_hold_up_retention() {
     assert_eq!(journal.kept_from(), journal.end());
     assert_eq!(journal.counts().dead, journal.counts().accepted);
 }
+
+/// A file of the first generation whose name starts like this.
+fn file_of_generation(directory: &Path, start: &str) -> PathBuf {
+    let generation = directory.join("gen-00000000000000000000");
+    let mut found: Vec<_> = fs::read_dir(&generation).unwrap().map(|entry| entry.unwrap().path()).collect();
+    found.retain(|path| path.file_name().unwrap().to_string_lossy().starts_with(start));
+    found.pop().unwrap()
+}
+
+#[tokio::test]
+async fn an_empty_conf_a_cut_or_flipped_snapshot_and_half_a_snapshot_cost_no_event() {
+    let cut = |bytes: &mut Vec<u8>| bytes.truncate(bytes.len() / 2);
+    let flip = |bytes: &mut Vec<u8>| {
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 0x10;
+    };
+    let damages: [(&str, &dyn Fn(&mut Vec<u8>)); 4] =
+        [("conf", &Vec::clear), ("snap.", &cut), ("snap.", &flip), ("snap.", &Vec::clear)];
+    for (round, (start, damage)) in damages.into_iter().enumerate() {
+        let directory = tempfile::tempdir().unwrap();
+        fill_with_blocks(directory.path(), 30).await;
+        // Opening writes a snapshot.
+        drop(SledJournal::open(directory.path(), one_generation()).unwrap());
+        let file = file_of_generation(directory.path(), start);
+        let mut bytes = fs::read(&file).unwrap();
+        damage(&mut bytes);
+        fs::write(&file, &bytes).unwrap();
+        let half = file.with_file_name("snap.0000000000000000.generating");
+        fs::write(&half, b"half a snapshot").unwrap();
+        let (journal, _store) = SledJournal::open(directory.path(), one_generation()).unwrap();
+        let found = places(&*journal).await;
+        assert!(found.len() == 30 && found.values().all(Option::is_some), "damage {round} of `{start}`");
+        assert!(!half.exists());
+        if start == "snap." {
+            let aside = file_of_generation(directory.path(), "damaged-");
+            assert_eq!(fs::read(aside).unwrap(), bytes, "what was damaged is kept");
+        }
+    }
+}

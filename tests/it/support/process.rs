@@ -44,7 +44,12 @@ pub(crate) struct Ended {
 impl Process {
     /// Starts a server on a port of its own.
     pub(crate) async fn serve(data: &Path, variables: &[(&str, &str)]) -> Self {
-        let mut command = command(&["serve", "--listen", "127.0.0.1:0", "--data"], variables);
+        Self::serve_under(&[], data, variables).await
+    }
+
+    /// The same, started by another program, which is given with its arguments and becomes the server.
+    pub(crate) async fn serve_under(wrapper: &[&str], data: &Path, variables: &[(&str, &str)]) -> Self {
+        let mut command = command_under(wrapper, &["serve", "--listen", "127.0.0.1:0", "--data"], variables);
         // The greeting ends with the line about the account, unless there is nothing to create.
         let has_account = variables.iter().any(|(name, _)| *name == "TAPLINE_ADMIN_PASSWORD");
         let last = if has_account { LISTENS } else { "Create the first account" };
@@ -97,6 +102,19 @@ impl Process {
         self.ended().await
     }
 
+    /// The most memory it has had, in bytes.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let id = self.child.id().expect("a running process");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("a running process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its memory");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("kilobytes") << 10
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child").is_some()
+    }
+
     /// Sends a signal and does not wait.
     pub(crate) fn signal(&self, signal: Signal) {
         let id =
@@ -131,7 +149,14 @@ impl Process {
 
 /// The program, to be started; killed when dropped.
 pub(crate) fn command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tapline"));
+    command_under(&[], arguments, variables)
+}
+
+/// The program, to be started by another one.
+fn command_under(wrapper: &[&str], arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+    let program = [wrapper, &[env!("CARGO_BIN_EXE_tapline")]].concat();
+    let mut command = Command::new(program[0]);
+    command.args(&program[1..]);
     // Nothing of the environment of whoever runs the tests.
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TAPLINE_")) {
         command.env_remove(name);

@@ -2,10 +2,10 @@
 
 use super::app::{WRITE_KEY, post};
 use super::http::{Answer, Connection, Request};
-use super::process::Process;
+use super::process::{Ended, Process};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tapline::journal::sled::{Options, SledJournal};
 use tapline::journal::{Counts, End, Journal, Seq};
@@ -24,6 +24,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub(crate) struct Stand {
     simulator: Process,
     data: TempDir,
+    elsewhere: Option<PathBuf>,
 }
 
 /// An event as the journal keeps it.
@@ -52,7 +53,17 @@ impl Stand {
     /// Starts the stand-in, which takes `--fault`s and the like.
     pub(crate) async fn start(arguments: &[&str]) -> Self {
         let data = tempfile::tempdir().expect("a temporary directory");
-        Self { simulator: Process::simulate(arguments).await, data }
+        Self { simulator: Process::simulate(arguments).await, data, elsewhere: None }
+    }
+
+    /// From now on the data directory is this one.
+    pub(crate) fn move_to(&mut self, directory: &Path) {
+        self.elsewhere = Some(directory.to_owned());
+    }
+
+    /// The data directory.
+    pub(crate) fn data(&self) -> &Path {
+        self.elsewhere.as_deref().unwrap_or_else(|| self.data.path())
     }
 
     /// Starts a server on the data directory; it must have no other.
@@ -62,18 +73,36 @@ impl Stand {
 
     /// The same with more variables.
     pub(crate) async fn serve_with(&self, more: &[(&str, &str)]) -> Process {
-        let rules = rules();
+        self.serve_under(&[], more).await
+    }
+
+    /// The same, started by another program.
+    pub(crate) async fn serve_under(&self, wrapper: &[&str], more: &[(&str, &str)]) -> Process {
+        let variables = self.variables(more);
+        let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        Process::serve_under(wrapper, self.data(), &variables).await
+    }
+
+    /// A server that is expected to end by itself.
+    pub(crate) async fn serve_in_vain(&self, more: &[(&str, &str)]) -> Ended {
+        let variables = self.variables(more);
+        let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let data = self.data().to_str().expect("a path in UTF-8");
+        Process::run(&["serve", "--listen", "127.0.0.1:0", "--data", data], &variables).await
+    }
+
+    fn variables<'a>(&self, more: &[(&'a str, &str)]) -> Vec<(&'a str, String)> {
         let clevertap = format!("http://{}", self.simulator.address);
         let mut variables = vec![
-            ("TAPLINE_WRITE_KEY", WRITE_KEY),
-            ("TAPLINE_API_TOKEN", API_TOKEN),
-            ("TAPLINE_ACCOUNT_ID", "TEST-ACCOUNT"),
-            ("TAPLINE_PASSCODE", "passcode_1"),
-            ("TAPLINE_CLEVERTAP_URL", &clevertap),
-            ("TAPLINE_RULES", rules.to_str().expect("a path in UTF-8")),
+            ("TAPLINE_WRITE_KEY", WRITE_KEY.to_owned()),
+            ("TAPLINE_API_TOKEN", API_TOKEN.to_owned()),
+            ("TAPLINE_ACCOUNT_ID", "TEST-ACCOUNT".to_owned()),
+            ("TAPLINE_PASSCODE", "passcode_1".to_owned()),
+            ("TAPLINE_CLEVERTAP_URL", clevertap),
+            ("TAPLINE_RULES", rules().to_str().expect("a path in UTF-8").to_owned()),
         ];
-        variables.extend(more);
-        Process::serve(self.data.path(), &variables).await
+        variables.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        variables
     }
 
     /// The records that the stand-in took, in order and byte for byte.
@@ -94,7 +123,7 @@ impl Stand {
 
     /// Everything in the journal, in order. No server may run.
     pub(crate) async fn journal(&self) -> (Vec<Kept>, Counts) {
-        let (journal, _store) = SledJournal::open(self.data.path(), Options::default()).expect("a journal");
+        let (journal, _store) = SledJournal::open(self.data(), Options::default()).expect("a journal");
         let (mut kept, mut at) = (Vec::new(), Seq(0));
         while let Some(block) = journal.block_from(at).await.expect("a readable journal") {
             let ends = journal.ends(&block).await.expect("readable ends");

@@ -93,6 +93,7 @@ impl Application {
         let rules = Arc::new(LiveRules::open_kept(options.rules, &settings, archive)?);
         let settings = Arc::new(LiveSettings::new(settings, origins));
         let delivery = Arc::new(DeliveryStatus::new(telemetry.clone()));
+        let slots = Slots::default();
         let admin = Arc::new(Admin::new(Ground {
             clock: Arc::clone(&options.clock),
             store: Arc::clone(&store),
@@ -100,7 +101,7 @@ impl Application {
             settings: Arc::clone(&settings),
             rules: Arc::clone(&rules),
             delivery: Arc::clone(&delivery),
-            slots: Slots::default(),
+            slots: slots.clone(),
             data: options.data,
             environment,
         }));
@@ -139,6 +140,7 @@ impl Application {
             status: Arc::clone(&app.delivery),
             mapping: Box::new(LiveMapping::new(Arc::clone(&app.rules))),
             uploader: Arc::new(CleverTap::new(Timeouts::default())),
+            slots,
             policy: options.delivery,
         };
         let sweeper = Sweeper::new(Arc::clone(&app.journal), Arc::clone(&app.clock), options.retention)

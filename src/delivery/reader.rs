@@ -5,10 +5,11 @@
 
 use super::job::Job;
 use super::mapping::{Mapped, MappedRecord, Mapping};
-use super::worker::Shared;
+use super::worker::{Shared, ToLane};
 use super::{DeliveryError, LaneKey};
 use crate::clock::Millis;
 use crate::engine::Reason;
+use crate::engine::event::Person;
 use crate::journal::{Block, End, Entry, Seq, Settling, State};
 use crate::telemetry::Cause;
 use crate::telemetry::event::{TokenLeftOut, TokenUnknown};
@@ -26,7 +27,7 @@ const JOB_BYTES: usize = 256;
 pub(super) struct Reader {
     shared: Arc<Shared>,
     mapping: Box<dyn Mapping>,
-    lanes: Vec<mpsc::UnboundedSender<Job>>,
+    lanes: Vec<mpsc::UnboundedSender<ToLane>>,
     stop: watch::Receiver<bool>,
     memory: Arc<Semaphore>,
     pieces: u32,
@@ -37,7 +38,24 @@ struct Read {
     mapping: Box<dyn Mapping>,
     revision: Arc<str>,
     ends: Vec<(Seq, End)>,
-    to_send: Vec<(Seq, Millis, Option<LaneKey>, Vec<MappedRecord>)>,
+    to_send: Vec<(Seq, Millis, Errand)>,
+}
+
+/// What an event asks of CleverTap.
+enum Errand {
+    /// To take records.
+    Records(Option<LaneKey>, Vec<MappedRecord>),
+    /// To forget a person.
+    Deletion(Person),
+}
+
+impl Errand {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Records(_, records) => records.iter().map(|record| record.json.len()).sum(),
+            Self::Deletion(person) => person.id().len(),
+        }
+    }
 }
 
 impl Reader {
@@ -45,7 +63,7 @@ impl Reader {
     pub(super) fn new(
         shared: Arc<Shared>,
         mapping: Box<dyn Mapping>,
-        lanes: Vec<mpsc::UnboundedSender<Job>>,
+        lanes: Vec<mpsc::UnboundedSender<ToLane>>,
         stop: watch::Receiver<bool>,
     ) -> Self {
         let pieces = u32::try_from((shared.policy.backlog_bytes / PIECE_BYTES).max(1)).unwrap_or(u32::MAX);
@@ -105,15 +123,22 @@ impl Reader {
             shared.journal.settle(Settling { upload: None, ends }).await?;
             shared.settlings.send_modify(|settlings| *settlings += 1);
         }
-        for (seq, received_at, key, records) in to_send {
-            let bytes = JOB_BYTES + records.iter().map(|record| record.json.len()).sum::<usize>();
+        for (seq, received_at, errand) in to_send {
+            let bytes = JOB_BYTES + errand.bytes();
             let share = u32::try_from(bytes.div_ceil(PIECE_BYTES)).unwrap_or(u32::MAX).min(pieces);
             // The semaphore is never closed.
             let Ok(permit) = memory.clone().acquire_many_owned(share).await else { continue };
-            let job = Job::new(seq, received_at, key, revision.clone(), records, Some(permit));
+            let job = match errand {
+                Errand::Records(key, records) => {
+                    Job::new(seq, received_at, key, revision.clone(), records, Some(permit))
+                }
+                Errand::Deletion(person) => {
+                    Job::of_deletion(seq, received_at, person, revision.clone(), Some(permit))
+                }
+            };
             if let Some(lane) = lanes.get(job.key.lane()) {
                 // A lane that is gone has failed, and its failure ends delivery.
-                let _ = lane.send(job);
+                let _ = lane.send(ToLane::Job(job));
             }
         }
         Ok(Self { shared, mapping, lanes, stop, memory, pieces })
@@ -142,6 +167,11 @@ fn read_block(
             ends.push(end(State::Failed, &refusal.code, &refusal.message));
             continue;
         }
+        // No rule is asked about a deletion, so none can keep a person from being forgotten.
+        if let Some(person) = Person::of_deletion(&entry.body) {
+            to_send.push((seq, entry.received_at, Errand::Deletion(person)));
+            continue;
+        }
         match map(mapping.as_mut(), entry) {
             Mapped::Filtered(Reason { code, message, .. }) => {
                 ends.push(end(State::Filtered, &code, &message))
@@ -159,7 +189,7 @@ fn read_block(
                     };
                     ends.push((seq, end));
                 } else {
-                    to_send.push((seq, entry.received_at, key, records));
+                    to_send.push((seq, entry.received_at, Errand::Records(key, records)));
                 }
             }
         }

@@ -9,17 +9,18 @@ use super::client::{Reply, Uploader};
 use super::code::Rejection;
 use super::gate::{Admitted, Gate};
 use super::job::{Fate, Job};
+use super::lane::LaneKey;
 use super::queue::{Queue, Selection};
 use super::status::{DeliveryStatus, LastAnswer};
 use super::token::{TokenKey, TokenMemory};
-use super::{DeliveryError, DeliveryPolicy};
+use super::{DeliveryError, DeliveryPolicy, Slots};
 use crate::clock::Clock;
-use crate::journal::{Journal, Settling, State, UploadNote};
+use crate::journal::{Journal, Settling, State, Store, UploadNote};
 use crate::telemetry::Cause;
 use crate::telemetry::event::{EventDelivered, TokensForgotten, UploadEnded, UploadOutcome};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 
 /// What all lanes and the reader share.
@@ -31,15 +32,29 @@ pub(super) struct Shared {
     pub(super) gate: Gate,
     pub(super) tokens: TokenMemory,
     pub(super) policy: DeliveryPolicy,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) slots: Slots,
+    /// Wakes the eraser.
+    pub(super) erasing: Notify,
     /// Counts the settlings, to wake whoever waits for one.
     pub(super) settlings: watch::Sender<u64>,
+}
+
+/// What a lane is told.
+#[derive(Debug)]
+pub(super) enum ToLane {
+    /// To send this.
+    Job(Job),
+    /// That the deletion under way for this person has ended.
+    Deleted(LaneKey),
 }
 
 /// One lane at work.
 pub(super) struct Worker {
     lane: usize,
     shared: Arc<Shared>,
-    inbox: mpsc::UnboundedReceiver<Job>,
+    inbox: mpsc::UnboundedReceiver<ToLane>,
+    deleter: mpsc::UnboundedSender<Job>,
     stop: watch::Receiver<bool>,
     queue: Queue,
     /// Failures of whole uploads in a row.
@@ -54,7 +69,8 @@ impl Worker {
     pub(super) fn new(
         lane: usize,
         shared: Arc<Shared>,
-        inbox: mpsc::UnboundedReceiver<Job>,
+        inbox: mpsc::UnboundedReceiver<ToLane>,
+        deleter: mpsc::UnboundedSender<Job>,
         stop: watch::Receiver<bool>,
     ) -> Self {
         let random = match shared.policy.seed {
@@ -62,7 +78,7 @@ impl Worker {
             None => fastrand::Rng::new(),
         };
         let queue = Queue::default();
-        Self { lane, shared, inbox, stop, queue, failures: 0, wait_until: None, random }
+        Self { lane, shared, inbox, deleter, stop, queue, failures: 0, wait_until: None, random }
     }
 
     /// Works until it is told to stop. What has not ended then stays pending in the journal.
@@ -89,28 +105,44 @@ impl Worker {
         loop {
             if self.queue.len() == 0 {
                 let first = self.inbox.recv().await?;
-                self.queue.push(first);
+                self.take(first);
                 tokio::time::sleep(shared.policy.linger).await;
             }
             if let Some(until) = self.wait_until {
                 tokio::time::sleep_until(until).await;
             }
             let admitted = shared.gate.admit().await;
-            while let Ok(job) = self.inbox.try_recv() {
-                self.queue.push(job);
+            while let Ok(told) = self.inbox.try_recv() {
+                self.take(told);
             }
-            match self.queue.select(Instant::now(), &shared.policy.batch) {
+            let selection = self.queue.select(Instant::now(), &shared.policy.batch);
+            for deletion in self.queue.take_deletions() {
+                // A deleter that is gone has failed, and its failure ends delivery.
+                let _ = self.deleter.send(deletion);
+            }
+            match selection {
                 Selection::Upload(jobs) => {
                     shared.status.lane_holds(self.lane, self.queue.len() + jobs.len());
                     return Some((jobs, admitted));
                 }
-                Selection::Nothing => {}
+                Selection::Nothing if self.queue.len() == 0 => {}
+                Selection::Nothing => {
+                    let told = self.inbox.recv().await?;
+                    self.take(told);
+                }
                 Selection::Later(due) => tokio::select! {
                     () = tokio::time::sleep_until(due) => {}
                     // A closed inbox is answered at once and for ever: then only the time counts.
-                    Some(job) = self.inbox.recv() => self.queue.push(job),
+                    Some(told) = self.inbox.recv() => self.take(told),
                 },
             }
+        }
+    }
+
+    fn take(&mut self, told: ToLane) {
+        match told {
+            ToLane::Job(job) => self.queue.push(job),
+            ToLane::Deleted(key) => self.queue.release(key),
         }
     }
 
@@ -211,7 +243,7 @@ impl Worker {
     }
 }
 
-fn status(reply: &Reply) -> Option<u16> {
+pub(super) fn status(reply: &Reply) -> Option<u16> {
     match reply {
         Reply::Answer(answer) => Some(answer.status),
         Reply::NoAnswer(_) => None,

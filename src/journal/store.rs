@@ -23,11 +23,13 @@ pub enum Table {
     RuleRevisions,
     /// Hash of a rule file and the number of a part, two bytes → that part of its text.
     RuleFiles,
+    /// Place of a deletion, eight bytes → 1, until the events of its person are erased; `key` → what hashes persons.
+    Erasures,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Settings,
         Self::Users,
         Self::Sessions,
@@ -36,6 +38,7 @@ impl Table {
         Self::Setup,
         Self::RuleRevisions,
         Self::RuleFiles,
+        Self::Erasures,
     ];
 
     /// The stored name.
@@ -49,6 +52,7 @@ impl Table {
             Self::Setup => "setup",
             Self::RuleRevisions => "rule_revisions",
             Self::RuleFiles => "rule_files",
+            Self::Erasures => "erasures",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What can be set about the durable journal. Every default is the measured or reasoned one; nothing here is a rule.
 
+use super::purge::PurgeHook;
 use crate::journal::WindowPolicy;
 use crate::telemetry::Telemetry;
 use std::io;
@@ -34,6 +35,8 @@ pub struct Options {
     pub on_sync: Option<SyncHook>,
     /// Where commits are told.
     pub telemetry: Telemetry,
+    /// Called after each step in which the bytes of erased events go.
+    pub on_purge: Option<PurgeHook>,
 }
 
 impl Default for Options {
@@ -51,6 +54,7 @@ impl Default for Options {
             cache_bytes: 32 << 20,
             on_sync: None,
             telemetry: Telemetry::default(),
+            on_purge: None,
         }
     }
 }

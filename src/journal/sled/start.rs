@@ -4,6 +4,7 @@ use super::cache::Cache;
 use super::chain::{Chain, Tip};
 use super::committer::{Committer, Intake};
 use super::damage::Damage;
+use super::erasure::Erasures;
 use super::format::Encoder;
 use super::health::Health;
 use super::ledger::Ledger;
@@ -60,6 +61,8 @@ pub(super) fn open(
         chain: chain.clone(),
         cache: cache.clone(),
         damage: Damage::default(),
+        erasures: Erasures::load(&main)?,
+        on_purge: options.on_purge.clone(),
         room: room.clone(),
         main: main.clone(),
         health: health.clone(),

@@ -6,6 +6,7 @@
 mod answer;
 mod client;
 mod connection;
+mod deletion;
 mod fault;
 mod order;
 mod pause;

@@ -4,16 +4,26 @@ use super::Problem;
 use crate::telemetry::Cause;
 use crate::telemetry::event::{RequestFailed, Unanswered};
 use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use serde::Serialize;
 
 /// `200` with JSON.
 pub(super) fn json<T: Serialize>(body: &T) -> Result<HttpResponse, Problem> {
+    with_status(StatusCode::OK, body)
+}
+
+/// `202` with JSON: it is stored and will be done.
+pub(super) fn accepted<T: Serialize>(body: &T) -> Result<HttpResponse, Problem> {
+    with_status(StatusCode::ACCEPTED, body)
+}
+
+fn with_status<T: Serialize>(status: StatusCode, body: &T) -> Result<HttpResponse, Problem> {
     let body = serde_json::to_vec(body).map_err(|error| {
         RequestFailed { what: Unanswered::Json, route: None, error: Cause::of(&error) }.tell();
         Problem::Failed
     })?;
-    Ok(HttpResponse::Ok().content_type("application/json").body(body))
+    Ok(HttpResponse::build(status).content_type("application/json").body(body))
 }
 
 /// Puts on what every answer carries.

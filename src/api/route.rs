@@ -2,8 +2,8 @@
 
 use super::call::Call;
 use super::problem::Problem;
-use super::{preview, rules};
-use crate::admin::Permission::{self, Preview, SeeEvents};
+use super::{deletion, preview, rules};
+use crate::admin::Permission::{self, DeletePersons, Preview, SeeEvents};
 use actix_web::HttpResponse;
 use actix_web::http::Method;
 use futures_util::future::LocalBoxFuture;
@@ -43,6 +43,8 @@ const fn post(path: &'static str, permission: Permission, handler: Handler) -> R
 
 /// The table. Rows of one path stand together.
 pub static ROWS: &[Row] = &[
+    post("/v1/deletions", DeletePersons, |call| Box::pin(deletion::order(call))),
+    get("/v1/deletions", SeeEvents, |call| Box::pin(deletion::show(call))),
     post("/v1/preview", Preview, |call| Box::pin(preview::preview(call))),
     get("/v1/rules", SeeEvents, |call| Box::pin(rules::show(call))),
     post("/v1/validate", Preview, |call| Box::pin(rules::validate(call))),

@@ -4,6 +4,7 @@
 //! Whatever a flag sets a variable `TAPLINE_…` sets too; the flag wins.
 
 pub mod check;
+mod delete;
 mod diff;
 mod explain;
 mod fmt;
@@ -48,6 +49,7 @@ enum Verb {
     Test(test::Args),
     Transform(transform::Args),
     Upload(upload::Args),
+    Delete(delete::Args),
     Fmt(fmt::Args),
     Init(init::Args),
     Schema(schema::Args),
@@ -96,6 +98,7 @@ pub fn run() -> ExitCode {
         Some(Verb::Test(args)) => test::run(&args, &mut out),
         Some(Verb::Transform(args)) => transform::run(&args, &mut out),
         Some(Verb::Upload(args)) => upload::run(&args),
+        Some(Verb::Delete(args)) => delete::run(&args, &mut out),
         Some(Verb::Fmt(args)) => fmt::run(&args, &mut out),
         Some(Verb::Init(args)) => init::run(&args, &mut out),
         Some(Verb::Schema(args)) => schema::run(&args, &mut out),

@@ -82,7 +82,7 @@ impl TokenMemory {
     /// Forgets all that is known of these devices. Blocks for a disk write.
     pub(super) fn forget_devices(&self, devices: &[DeviceKey]) -> Result<(), JournalError> {
         let mut sent = self.sent();
-        devices.iter().for_each(|device| drop(sent.remove(&device.0)));
+        sent.retain(|known, _| !devices.contains(&DeviceKey(*known)));
         drop(sent);
         let gone = |device: &DeviceKey| (device.0.to_be_bytes().to_vec(), None);
         self.store.put_all(Table::PushTokens, &devices.iter().map(gone).collect::<Vec<_>>())

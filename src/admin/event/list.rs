@@ -23,6 +23,8 @@ pub struct Row {
     pub seq: Seq,
     /// When it was received.
     pub received_at: Millis,
+    /// Whether it was erased at the person's request.
+    pub is_erased: bool,
     /// How it stands.
     pub stage: Stage,
     /// Type, name and person.
@@ -75,6 +77,7 @@ impl Admin {
                     list.rows.push(Row {
                         seq,
                         received_at: entry.received_at,
+                        is_erased: entry.erased_at.is_some(),
                         stage: Stage::of(entry, end),
                         summary,
                         code: reason_code(entry, end).cloned(),

@@ -106,7 +106,7 @@ mod tests {
         cache.put(block(30, 4));
         assert!(cache.holding(Seq(0)).is_none() && cache.holding(Seq(30)).is_some());
         cache.forget([Seq(20), Seq(25)].into_iter());
-        assert!(cache.holding(Seq(21)).is_none() && cache.holding(Seq(4)).is_some());
+        assert!(cache.holding(Seq(21)).is_none() && cache.holding(Seq(30)).is_some());
         cache.put(block(20, 2));
         cache.forget_below(Seq(30));
         assert!(cache.holding(Seq(20)).is_none() && cache.holding(Seq(33)).is_some());

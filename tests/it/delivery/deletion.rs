@@ -241,7 +241,8 @@ async fn an_anonymous_person_is_deleted_by_the_id_that_records_were_sent_with() 
     let mut odd = track("not an objectId", 1);
     odd["anonymousId"] = "not an objectId".into();
     rig.accept([seen, odd, anonymous("device_1"), anonymous("not an objectId"), deletion("user_1")]).await;
-    rig.start_with(script.clone()).idle().await;
+    let delivery = rig.start_with(script.clone());
+    delivery.idle().await;
     erased(&rig).await;
     let mut asked: Vec<String> = script.deletions().iter().map(Value::to_string).collect();
     asked.sort();

@@ -22,6 +22,8 @@ struct EventPage {
     /// When it was erased, if it was: then there is nothing else to show of the event itself.
     erased: Option<Moment>,
     pill: Pill,
+    /// Whether it asks for a person to be deleted.
+    is_deletion: bool,
     end: EndView,
     upload: Option<UploadView>,
     /// The rules it was sent with, where other ones are live now.
@@ -95,6 +97,7 @@ fn page(visit: &Visit, event: &EventDetail, copy: String, edited: Option<&Previe
         received: Moment::new(event.received_at, now),
         erased: event.erased_at.map(|at| Moment::new(at, now)),
         pill: event.stage.into(),
+        is_deletion: event.is_deletion(),
         end: EndView::of(event),
         upload: UploadView::of(event, now),
         sent_with: sent_with.filter(|revision| !revision.is_empty() && !event.rules_are_the_same()),

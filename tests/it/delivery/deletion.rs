@@ -96,6 +96,13 @@ async fn what_comes_after_waits_until_the_deletion_is_answered_and_others_do_not
     let delivery = rig.start_with(script.clone());
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(rig.tally().await, [("delivered".to_owned(), 1), ("pending".to_owned(), 2)].into());
+    // The lane goes on with others meanwhile, and holds the person all the same.
+    let lane_of = |user: &str| tapline::delivery::LaneKey::of(user).lane();
+    let neighbour =
+        (0..).map(|i| format!("neighbour_{i}")).find(|user| lane_of(user) == lane_of("gone")).unwrap();
+    rig.accept([own(&neighbour, 2), own("gone", 3)]).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(rig.tally().await, [("delivered".to_owned(), 2), ("pending".to_owned(), 3)].into());
     delivery.idle().await;
     let asked = script.asked();
     let last = asked.iter().rposition(|asked| matches!(asked, Asked::Delete(_))).unwrap();

@@ -8,6 +8,7 @@ use super::{Admin, AdminError};
 use crate::engine::event::Person;
 use crate::engine::event::time::render_iso;
 use crate::journal::{AppendError, Appended, DedupKey, End, JournalError, NewEvent, Seq};
+use crate::telemetry::event::DeletionAsked;
 use std::time::Duration;
 
 /// Persons of one request: as many as Segment sends in one of its own
@@ -40,12 +41,8 @@ pub struct DeletionState {
 }
 
 impl Admin {
-    /// Stores that these persons are to be deleted. `who` asks, for the log.
-    pub async fn delete_persons(
-        &self,
-        people: Vec<Person>,
-        who: &str,
-    ) -> Result<DeletionOutcome, AdminError> {
+    /// Stores that these persons are to be deleted.
+    pub async fn delete_persons(&self, people: Vec<Person>) -> Result<DeletionOutcome, AdminError> {
         let now = self.now();
         let at = render_iso(now.0);
         let mut events = Vec::with_capacity(people.len());
@@ -62,7 +59,7 @@ impl Admin {
                 let place = |appended| match appended {
                     Appended::Stored(seq) | Appended::Duplicate(seq) => seq,
                 };
-                tracing::info!(persons = people.len(), who, "persons are to be deleted");
+                DeletionAsked { persons: people.len() }.tell();
                 Ok(DeletionOutcome::Accepted(appended.into_iter().map(place).collect()))
             }
             Err(AppendError::Full { retry_after }) => Ok(DeletionOutcome::Full { retry_after }),

@@ -43,7 +43,7 @@ struct StateDoc {
 /// Handles `POST /v1/deletions`.
 pub(super) async fn order(call: Call) -> Result<HttpResponse, Problem> {
     let people = parse(&call.body)?;
-    match call.admin.delete_persons(people, &call.caller.name).await? {
+    match call.admin.delete_persons(people).await? {
         DeletionOutcome::Accepted(places) => answer::accepted(&AcceptedDoc {
             accepted: places.len(),
             ids: places.iter().map(ToString::to_string).collect(),

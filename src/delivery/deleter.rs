@@ -17,6 +17,8 @@ use super::worker::{Shared, ToLane, status};
 use super::{DeliveryError, code::Rejection};
 use crate::clock::Millis;
 use crate::journal::{End, Seq, Settling, UploadId, UploadNote};
+use crate::telemetry::Cause;
+use crate::telemetry::event::{DeletionFailed, PersonsDeleted};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -235,23 +237,11 @@ fn words(reply: &Reply, reading: DeletionReading) -> String {
 }
 
 fn report(note: &UploadNote, reading: DeletionReading) {
-    let UploadNote { id, duration_ms, records, attempt, status, answer, .. } = note;
+    let UploadNote { id: UploadId(call), duration_ms, records: persons, attempt, status, ref answer, .. } =
+        *note;
     if reading == DeletionReading::Done {
-        tracing::info!(
-            call.id = id.0,
-            persons = records,
-            duration_ms,
-            status,
-            "persons deleted at CleverTap"
-        );
+        PersonsDeleted { call, persons, duration_ms, status }.tell();
     } else {
-        tracing::warn!(
-            call.id = id.0,
-            persons = records,
-            duration_ms,
-            status,
-            attempt,
-            "deletion failed: {answer}"
-        );
+        DeletionFailed { call, persons, duration_ms, status, attempt, error: Cause::told(answer) }.tell();
     }
 }

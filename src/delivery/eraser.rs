@@ -16,6 +16,8 @@ use super::worker::Shared;
 use crate::engine::event::time::render_iso;
 use crate::engine::event::{Ids, Person, Scanner};
 use crate::journal::{Block, Erasure, JournalError, Seq, State, Store, Table};
+use crate::telemetry::Cause;
+use crate::telemetry::event::{PersonsErased, PurgeFailed};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::collections::{BTreeSet, HashMap};
@@ -94,7 +96,7 @@ impl Eraser {
             }
             if purge_at.is_some_and(|at| at <= Instant::now()) {
                 if let Err(error) = journal.purge().await {
-                    tracing::error!(%error, "the bytes of erased events could not be removed yet");
+                    PurgeFailed { error: Cause::of(&error) }.tell();
                 }
                 purge_at = (journal.unpurged() > 0).then(|| Instant::now() + AGAIN);
             }
@@ -140,7 +142,7 @@ impl Eraser {
             };
             let erasures = finished.iter().map(erasure).collect();
             self.shared.journal.erase(erasures, now).await?;
-            tracing::info!(deletions = finished.len(), "the events of deleted persons are erased");
+            PersonsErased { deletions: finished.len() }.tell();
         }
         done.extend(finished.iter().map(|request| request.at));
         let rows: Vec<_> = done.iter().map(|at| (at.0.to_be_bytes().to_vec(), None)).collect();

@@ -93,7 +93,10 @@ impl Job {
         memory: Option<OwnedSemaphorePermit>,
     ) -> Self {
         let key = LaneKey::of(person.id());
-        Self { deletion: Some(person), ..Self::new(seq, received_at, Some(key), revision, Vec::new(), memory) }
+        Self {
+            deletion: Some(person),
+            ..Self::new(seq, received_at, Some(key), revision, Vec::new(), memory)
+        }
     }
 
     /// Who is to be deleted, if that is what it asks for.

@@ -13,6 +13,8 @@ use super::erasure::{Mark, cover};
 use super::format::{Draft, Encoder};
 use super::generation::Generation;
 use crate::journal::{JournalError, Purged, Seq};
+use crate::telemetry::Cause;
+use crate::telemetry::event::{GenerationInUse, GenerationNotPurged, GenerationPurged};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
@@ -75,11 +77,9 @@ impl Parts {
                     purged.events = purged.events.saturating_add(marks.len() as u64);
                 }
                 // A reader holds on to it, or damage; the others need not wait for that.
-                Ok(false) => {
-                    tracing::info!(first = %slot.first, "a generation is in use and is purged later")
-                }
+                Ok(false) => GenerationInUse { from: slot.first.0 }.tell(),
                 Err(error @ JournalError::Damaged { .. }) => {
-                    tracing::error!(%error, first = %slot.first, "a damaged generation holds erased events and can not be purged");
+                    GenerationNotPurged { from: slot.first.0, error: Cause::of(&error) }.tell();
                 }
                 Err(error) => return Err(error),
             }
@@ -103,7 +103,7 @@ impl Parts {
         self.erasures.forget(&self.main, slot.first, end)?;
         self.step(PurgeStep::Done);
         let lost = end.0.saturating_sub(slot.first.0).saturating_sub(kept);
-        tracing::info!(first = %slot.first, %end, erased = marks.len(), lost, "a generation was written anew");
+        GenerationPurged { from: slot.first.0, until: end.0, erased: marks.len() as u64, lost }.tell();
         Ok(true)
     }
 

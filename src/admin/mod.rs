@@ -8,6 +8,7 @@
 //! what can come of it. A failure of the machine is an [`AdminError`]; everything a person can cause is an outcome.
 
 mod account;
+mod deletion;
 mod digest;
 mod handover;
 mod idempotency;
@@ -28,6 +29,7 @@ pub mod event;
 pub mod resend;
 
 pub use account::{LoginOutcome, UserName};
+pub use deletion::{DeletionOutcome, DeletionState, MOST_ASKED, MOST_PERSONS};
 pub use digest::{Digest, random_text};
 pub use idempotency::IdempotencyKey;
 pub use overview::{Overview, Share};

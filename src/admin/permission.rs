@@ -22,4 +22,6 @@ pub enum Permission {
     EditSettings,
     /// Make and revoke API tokens.
     ManageTokens,
+    /// Have persons deleted at CleverTap and erased here, which can not be undone.
+    DeletePersons,
 }

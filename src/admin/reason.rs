@@ -66,7 +66,7 @@ const LOST: [&str; 3] = [
 const UNLISTED: &str =
     "Look the record below over, and ask CleverTap's support with the upload's time and number.";
 
-const REMEDIES: [(&str, &str); 26] = [
+const REMEDIES: [(&str, &str); 27] = [
     ("clevertap_509", "Send the track call with a name in `event`, or map it to a name by a rule."),
     (
         "clevertap_512",
@@ -110,6 +110,10 @@ const REMEDIES: [(&str, &str); 26] = [
     (
         "malformed_request",
         "Compare the record below with CleverTap's upload page; its neighbours were delivered without it.",
+    ),
+    (
+        "deletion_refused",
+        "Look the person up in CleverTap by the id below; where it is right, ask CleverTap's support, then ask for the deletion again.",
     ),
     ("record_too_large", "Send less in one event, or leave properties out by a rule."),
     (

@@ -15,8 +15,13 @@ use std::time::Duration;
 /// Noting every use would be a disk write per call.
 const NOTED_EVERY: Duration = Duration::from_secs(60);
 /// What a token may do until there are roles.
-const MAY: [Permission; 4] =
-    [Permission::SeeEvents, Permission::Preview, Permission::Resend, Permission::EditSettings];
+const MAY: [Permission; 5] = [
+    Permission::SeeEvents,
+    Permission::Preview,
+    Permission::Resend,
+    Permission::EditSettings,
+    Permission::DeletePersons,
+];
 
 /// A token as stored in [`Table::ApiTokens`] under its SHA-256, and as listed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,18 +10,20 @@ use serde::Serialize;
 
 /// `200` with JSON.
 pub(super) fn json<T: Serialize>(body: &T) -> Result<HttpResponse, Problem> {
+    with_status(StatusCode::OK, body)
+}
+
+/// `202` with JSON: it is stored and will be done.
+pub(super) fn accepted<T: Serialize>(body: &T) -> Result<HttpResponse, Problem> {
+    with_status(StatusCode::ACCEPTED, body)
+}
+
+fn with_status<T: Serialize>(status: StatusCode, body: &T) -> Result<HttpResponse, Problem> {
     let body = serde_json::to_vec(body).map_err(|error| {
         RequestFailed { what: Unanswered::Json, route: None, error: Cause::of(&error) }.tell();
         Problem::Failed
     })?;
-    Ok(HttpResponse::Ok().content_type("application/json").body(body))
-}
-
-/// `202` with JSON: what was asked for will be done.
-pub(super) fn accepted<T: Serialize>(body: &T) -> Result<HttpResponse, Problem> {
-    let mut response = json(body)?;
-    *response.status_mut() = StatusCode::ACCEPTED;
-    Ok(response)
+    Ok(HttpResponse::build(status).content_type("application/json").body(body))
 }
 
 /// Puts on what every answer carries.

@@ -8,6 +8,7 @@
 mod answer;
 mod body;
 mod call;
+mod deletion;
 mod dispatch;
 mod member;
 mod preview;

@@ -25,7 +25,6 @@ pub struct Application {
     pub(super) app: App,
     pub(super) server: Server,
     pub(super) delivery: Parts,
-    pub(super) slots: Slots,
     pub(super) signals: Signals,
     pub(super) stopping: Stopping,
     pub(super) stopper: Stopper,
@@ -141,6 +140,7 @@ impl Application {
             status: Arc::clone(&app.delivery),
             mapping: Box::new(LiveMapping::new(Arc::clone(&app.rules))),
             uploader: Arc::new(CleverTap::new(Timeouts::default())),
+            slots,
             policy: options.delivery,
         };
         let sweeper = Sweeper::new(Arc::clone(&app.journal), Arc::clone(&app.clock), options.retention)
@@ -149,7 +149,6 @@ impl Application {
             app,
             server,
             delivery,
-            slots,
             signals: Signals::listen().map_err(BuildError::Signals)?,
             stopping,
             stopper: Stopper::new(),

@@ -63,7 +63,7 @@ impl DataDirectory {
     }
 
     /// Hands over the `last` newest events that came to be mapped (all, where it is none), the oldest of them first,
-    /// a block in memory at a time; those whose stored bytes are damaged are passed over. Says how many among them had been refused on ingest, which no rule ever sees.
+    /// a block in memory at a time; those that are erased or whose stored bytes are damaged are passed over. Says how many among them had been refused on ingest, which no rule ever sees.
     pub fn events(
         &self,
         last: Option<u64>,
@@ -75,7 +75,7 @@ impl DataDirectory {
         while let Some(block) = self.runtime.block_on(self.journal.block_from(at))? {
             for (seq, entry) in block.iter().filter(|(seq, _)| (at..end).contains(seq)) {
                 match &entry.refusal {
-                    None if entry.is_lost => {}
+                    None if entry.is_lost || entry.erased_at.is_some() => {}
                     None => take(seq, entry.received_at, &entry.body),
                     Some(_) => refused += 1,
                 }

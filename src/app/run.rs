@@ -50,7 +50,7 @@ impl Application {
             journal: Arc::clone(&self.app.journal),
             store: Arc::clone(&self.app.store),
             clock: Arc::clone(&self.app.clock),
-            desk: delivery.desk(self.slots),
+            desk: delivery.desk(),
             remapping: Box::new(KeptRules::new(Arc::clone(&self.app.store), Arc::clone(&self.app.rules))),
             changed: self.app.admin.resends_changed(),
         });

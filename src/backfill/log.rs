@@ -144,7 +144,7 @@ impl Shared {
             // What is not due takes a place in the block, but no memory.
             let body =
                 event.filter(|_| due && refusal.is_none()).map(Bytes::copy_from_slice).unwrap_or_default();
-            entries.push(Entry { received_at: Millis(0), refusal, is_lost: false, body });
+            entries.push(Entry { received_at: Millis(0), refusal, is_lost: false, erased_at: None, body });
             byte += line.len() as u64 + 1;
             place = Place { line: place.line + 1, byte };
         }

@@ -1,7 +1,7 @@
 //! What delivery needs beside the file: a mapping by one plan, a store that remembers nothing, dry runs.
 
 use crate::clock::{self, Millis};
-use crate::delivery::{Account, CleverTap, Mapped, Mapping, Mode, Reply, Uploader};
+use crate::delivery::{Account, Answer, CleverTap, Mapped, Mapping, Mode, Reply, Uploader};
 use crate::engine::{Context, Evaluator, Plan};
 use crate::journal::store::Rows;
 use crate::journal::{JournalError, Store, Table};
@@ -76,5 +76,11 @@ pub(super) struct DryRun(pub(super) CleverTap);
 impl Uploader for DryRun {
     async fn upload(&self, account: &Account, body: Bytes) -> Reply {
         self.0.send(account, Mode::DryRun, body).await
+    }
+
+    /// Asks nobody: CleverTap has no dry run of a deletion.
+    async fn delete(&self, _: &Account, _: Bytes) -> Reply {
+        let body = Bytes::from_static(br#"{"status":"success"}"#);
+        Reply::Answer(Answer { status: 200, retry_after: None, body, whole: true })
     }
 }

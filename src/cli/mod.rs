@@ -4,6 +4,7 @@
 //! Whatever a flag sets a variable `TAPLINE_…` sets too; the flag wins.
 
 pub mod check;
+mod delete;
 mod diff;
 mod explain;
 mod fmt;
@@ -50,6 +51,7 @@ enum Verb {
     Transform(transform::Args),
     Upload(upload::Args),
     Replay(replay::Args),
+    Delete(delete::Args),
     Fmt(fmt::Args),
     Init(init::Args),
     Schema(schema::Args),
@@ -99,6 +101,7 @@ pub fn run() -> ExitCode {
         Some(Verb::Transform(args)) => transform::run(&args, &mut out),
         Some(Verb::Upload(args)) => upload::run(&args),
         Some(Verb::Replay(args)) => replay::run(&args, &mut out),
+        Some(Verb::Delete(args)) => delete::run(&args, &mut out),
         Some(Verb::Fmt(args)) => fmt::run(&args, &mut out),
         Some(Verb::Init(args)) => init::run(&args, &mut out),
         Some(Verb::Schema(args)) => schema::run(&args, &mut out),

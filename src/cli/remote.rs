@@ -65,13 +65,17 @@ pub(super) struct Remote {
 impl Remote {
     /// `GET` of a path, as `/api/v1/rules`; its answer read as JSON.
     pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
-        self.json(CallMethod::Get, path, None)
+        let mut answer = Vec::new();
+        self.stream(path, |part| collect(&mut answer, part))?;
+        self.read(&answer)
     }
 
     /// `POST` of JSON to a path; its answer read as JSON.
     pub(super) fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Failure> {
         let body = serde_json::to_vec(body).map_err(io::Error::from)?;
-        self.json(CallMethod::Post, path, Some(body.into()))
+        let mut answer = Vec::new();
+        self.ask(CallMethod::Post, path, Some(body.into()), &mut |part| collect(&mut answer, part))?;
+        self.read(&answer)
     }
 
     /// `GET` of a path; every part of its body is handed to `take` as it comes.
@@ -83,21 +87,8 @@ impl Remote {
         self.ask(CallMethod::Get, path, None, &mut take)
     }
 
-    fn json<T: DeserializeOwned>(
-        &self,
-        method: CallMethod,
-        path: &str,
-        body: Option<Bytes>,
-    ) -> Result<T, Failure> {
-        let mut answer = Vec::new();
-        self.ask(method, path, body, &mut |part| {
-            answer.extend_from_slice(part);
-            match answer.len() {
-                0..=ANSWER_MOST => Ok(()),
-                _ => Err(io::Error::other(format!("the server's answer has more than {ANSWER_MOST} bytes"))),
-            }
-        })?;
-        serde_json::from_slice(&answer).map_err(|_| self.not_understood())
+    fn read<T: DeserializeOwned>(&self, answer: &[u8]) -> Result<T, Failure> {
+        serde_json::from_slice(answer).map_err(|_| self.not_understood())
     }
 
     /// For an answer that is JSON, and not what was expected.
@@ -152,6 +143,15 @@ impl Remote {
                 self.server
             )),
         }
+    }
+}
+
+/// Keeps an answer whole, as long as it is one of ours.
+fn collect(answer: &mut Vec<u8>, part: &[u8]) -> io::Result<()> {
+    answer.extend_from_slice(part);
+    match answer.len() {
+        0..=ANSWER_MOST => Ok(()),
+        _ => Err(io::Error::other(format!("the server's answer has more than {ANSWER_MOST} bytes"))),
     }
 }
 

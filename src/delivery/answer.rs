@@ -76,7 +76,7 @@ pub fn read(reply: &Reply, count: usize, now: Millis) -> Reading {
     }
 }
 
-fn is_page(body: &[u8]) -> bool {
+pub(super) fn is_page(body: &[u8]) -> bool {
     body.trim_ascii_start().starts_with(b"<")
 }
 

@@ -19,6 +19,9 @@ use std::time::Duration;
 pub trait Uploader: Send + Sync + 'static {
     /// Sends `{"d":[…]}` once.
     async fn upload(&self, account: &Account, body: Bytes) -> Reply;
+
+    /// Sends `{"identity":[…]}` or `{"guid":[…]}` once: CleverTap is to forget these profiles.
+    async fn delete(&self, account: &Account, body: Bytes) -> Reply;
 }
 
 /// What came back.
@@ -247,6 +250,10 @@ impl CleverTap {
 impl Uploader for CleverTap {
     async fn upload(&self, account: &Account, body: Bytes) -> Reply {
         self.send(account, Mode::Keep, body).await
+    }
+
+    async fn delete(&self, account: &Account, body: Bytes) -> Reply {
+        self.post(account, "/1/delete/profiles.json", body).await
     }
 }
 

@@ -159,6 +159,8 @@ pub enum Rejection {
     RetriesExhausted(RetryReason),
     /// CleverTap's answers stayed contradictory for as often as the policy says.
     Unclear,
+    /// CleverTap refuses to delete this person (HTTP 400), also when asked for nobody else.
+    DeletionRefused,
 }
 
 impl Rejection {
@@ -171,7 +173,8 @@ impl Rejection {
             Some(Self::Malformed) => Some(Self::TooLarge),
             Some(Self::TooLarge) => Some(Self::RetriesExhausted(RetryReason::NoAnswer)),
             Some(Self::RetriesExhausted(_)) => Some(Self::Unclear),
-            Some(Self::Unclear | Self::Unlisted(_)) => None,
+            Some(Self::Unclear) => Some(Self::DeletionRefused),
+            Some(Self::DeletionRefused | Self::Unlisted(_)) => None,
         };
         let others = std::iter::successors(next(None), move |kind| next(Some(*kind)));
         TABLE.iter().map(|row| Self::Listed(row.0)).chain(others)
@@ -189,6 +192,7 @@ impl Rejection {
             Self::TooLarge => "HTTP 413 for an upload of this record alone".to_owned(),
             Self::RetriesExhausted(_) => "HTTP 503, or no answer, for as long as retries last".to_owned(),
             Self::Unclear => r#"{"status":"fail","processed":1,"unprocessed":[]}"#.to_owned(),
+            Self::DeletionRefused => "HTTP 400 for a delete call that names this person alone".to_owned(),
         }
     }
 
@@ -202,6 +206,7 @@ impl Rejection {
             Self::TooLarge => "record_too_large".to_owned(),
             Self::RetriesExhausted(_) => "retries_exhausted".to_owned(),
             Self::Unclear => "unclear_answer".to_owned(),
+            Self::DeletionRefused => "deletion_refused".to_owned(),
         }
     }
 }
@@ -221,6 +226,9 @@ impl fmt::Display for Rejection {
             Self::RetriesExhausted(reason) => write!(f, "gave up after the last retry: {reason}"),
             Self::Unclear => f.write_str(
                 "CleverTap's answers stayed contradictory, so the record may or may not have been taken",
+            ),
+            Self::DeletionRefused => f.write_str(
+                "CleverTap refuses to delete this person (400), so nothing of them was erased here either",
             ),
         }
     }

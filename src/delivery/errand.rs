@@ -1,7 +1,7 @@
 //! Sending beside the lanes: for a job that somebody asked for, as sending events again.
 //!
 //! A job has workers of its own, which batch, read answers, try again and find culprits as the lanes do, and wait for
-//! the same pauses. Each upload takes one of the places of [`Slots::spare`], and there are fewer workers than places, so
+//! the same pauses. Each upload takes one of the places of [`super::Slots::spare`], and there are fewer workers than places, so
 //! that a connection test or a deletion never waits for a whole job.
 //!
 //! First thing to know: the order of a user's events is kept within a job. Between a job and the lanes it is not: what is
@@ -11,8 +11,8 @@ use super::gate::Admitted;
 use super::job::Job;
 use super::lane::LaneKey;
 use super::mapping::{Mapped, MappedRecord};
-use super::slot::{Slot, Slots};
-use super::worker::{Post, Shared, Worker};
+use super::slot::Slot;
+use super::worker::{Post, Shared, ToLane, Worker};
 use super::{DeliveryError, reader};
 use crate::clock::Millis;
 use crate::journal::{End, JournalError, ResendId, Seq, Settling, State};
@@ -30,7 +30,6 @@ const WORKERS: usize = 2;
 #[derive(Clone)]
 pub struct Desk {
     shared: Arc<Shared>,
-    slots: Slots,
 }
 
 /// What an event comes to before anything is sent.
@@ -71,7 +70,7 @@ pub struct Ended {
 /// The workers of one job. Dropping it cuts their uploads.
 pub struct Errand {
     post: Arc<ErrandPost>,
-    inboxes: Vec<mpsc::UnboundedSender<Job>>,
+    inboxes: Vec<mpsc::UnboundedSender<ToLane>>,
     ended: mpsc::UnboundedReceiver<Vec<Ended>>,
     tasks: JoinSet<Result<(), DeliveryError>>,
     stop: watch::Sender<bool>,
@@ -79,21 +78,23 @@ pub struct Errand {
 
 impl Desk {
     /// A desk for what is shared with the lanes.
-    pub(super) fn new(shared: Arc<Shared>, slots: Slots) -> Self {
-        Self { shared, slots }
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
     }
 
     /// Workers for a job.
     pub fn open(&self, by: ResendId) -> Errand {
         let (told, ended) = mpsc::unbounded_channel();
-        let post = Arc::new(ErrandPost { shared: self.shared.clone(), slots: self.slots.clone(), by, told });
+        let post = Arc::new(ErrandPost { shared: self.shared.clone(), by, told });
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let mut inboxes = Vec::with_capacity(WORKERS);
         for number in 0..WORKERS {
             let (to_worker, inbox) = mpsc::unbounded_channel();
             inboxes.push(to_worker);
-            tasks.spawn(Worker::new(number, post.clone(), self.shared.clone(), inbox, stopped.clone()).run());
+            tasks.spawn(
+                Worker::new(number, post.clone(), self.shared.clone(), inbox, None, stopped.clone()).run(),
+            );
         }
         Errand { post, inboxes, ended, tasks, stop }
     }
@@ -113,7 +114,7 @@ impl Errand {
         let worker = job.key.lane() % WORKERS;
         if let Some(inbox) = self.inboxes.get(worker) {
             // A worker that is gone has failed, which `ended` tells.
-            let _ = inbox.send(job);
+            let _ = inbox.send(ToLane::Job(job));
         }
     }
 
@@ -155,7 +156,6 @@ impl Errand {
 /// Takes places beside the lanes, and gives ends that replace others.
 struct ErrandPost {
     shared: Arc<Shared>,
-    slots: Slots,
     by: ResendId,
     told: mpsc::UnboundedSender<Vec<Ended>>,
 }
@@ -166,7 +166,7 @@ impl Post for ErrandPost {
         // First the account: while delivery pauses, no place is held.
         loop {
             let admitted = self.shared.gate.admit().await;
-            let slot = self.slots.spare().await;
+            let slot = self.shared.slots.spare().await;
             if self.shared.gate.still_admits(&admitted) {
                 return (admitted, slot);
             }

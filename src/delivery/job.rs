@@ -5,6 +5,7 @@ use super::lane::LaneKey;
 use super::mapping::MappedRecord;
 use super::token::TokenKey;
 use crate::clock::Millis;
+use crate::engine::event::Person;
 use crate::journal::{End, Seq, State, UploadId};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -34,6 +35,7 @@ pub(super) struct Job {
     pub(super) apart: bool,
     revision: Arc<str>,
     records: Vec<JobRecord>,
+    deletion: Option<Person>,
     // Held for its effect: memory is given back to the reader when the job ends.
     _memory: Option<OwnedSemaphorePermit>,
 }
@@ -77,7 +79,52 @@ impl Job {
             apart: false,
             revision,
             records: records.into_iter().map(waiting).collect(),
+            deletion: None,
             _memory: memory,
+        }
+    }
+
+    /// A job that carries no record, but asks for a person to be deleted. It keeps the order of that person.
+    pub(super) fn of_deletion(
+        seq: Seq,
+        received_at: Millis,
+        person: Person,
+        revision: Arc<str>,
+        memory: Option<OwnedSemaphorePermit>,
+    ) -> Self {
+        let key = LaneKey::of(person.id());
+        Self {
+            deletion: Some(person),
+            ..Self::new(seq, received_at, Some(key), revision, Vec::new(), memory)
+        }
+    }
+
+    /// Who is to be deleted, if that is what it asks for.
+    pub(super) fn deletion(&self) -> Option<&Person> {
+        self.deletion.as_ref()
+    }
+
+    /// The end of a deletion: done by a call, or refused for good by one.
+    pub(super) fn end_of_deletion(&self, by: UploadId, refusal: Option<Rejection>) -> End {
+        End {
+            state: if refusal.is_some() { State::Dead } else { State::Delivered },
+            code: refusal.map(Rejection::code),
+            message: refusal.map(|refusal| refusal.to_string()),
+            upload: Some(by),
+            revision: self.revision.to_string(),
+        }
+    }
+
+    /// The end of a deletion of whom CleverTap can not know.
+    pub(super) fn end_of_unknown(&self) -> End {
+        let message = "CleverTap never got anything under this anonymousId, because it takes none like it, so there \
+                       was nothing to delete there";
+        End {
+            state: State::Delivered,
+            code: None,
+            message: Some(message.to_owned()),
+            upload: None,
+            revision: self.revision.to_string(),
         }
     }
 

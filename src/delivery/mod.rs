@@ -5,6 +5,9 @@
 //! Deliberately without a memory of its own: what has no end in the journal is sent again after a restart, so an event
 //! may arrive twice when a process dies between an upload and its settling, and never not at all.
 //!
+//! A deletion waits in its person's lane like an event, then goes to the one deleter (`deleter.rs`), and when CleverTap has
+//! taken it, `eraser.rs` erases what the journal holds of that person.
+//!
 //! First thing to know: [`start`] returns at once, and [`Delivery::stop`] lets the uploads in flight finish.
 
 mod account;
@@ -13,6 +16,9 @@ mod batch;
 mod client;
 mod code;
 mod connection;
+mod deleter;
+mod deletion;
+mod eraser;
 mod errand;
 mod gate;
 mod job;
@@ -35,6 +41,7 @@ pub use client::{
 };
 pub use code::{RecordCode, Rejection, Resend};
 pub use connection::{ConnectionTest, ConnectionVerdict, test_connection};
+pub use deletion::DeletionPolicy;
 pub use errand::{Desk, Ended, Errand, Letter, Step};
 pub use lane::{LANES, LaneKey};
 pub use mapping::{LiveMapping, Mapped, MappedRecord, Mapping};
@@ -48,12 +55,14 @@ use crate::clock::Clock;
 use crate::journal::{Journal, JournalError, Store};
 use crate::settings::LiveSettings;
 use crate::telemetry::event::UploadsCut;
+use deleter::Deleter;
+use eraser::Eraser;
 use gate::Gate;
 use reader::Reader;
 use std::sync::Arc;
 use std::time::Duration;
 use token::TokenMemory;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use worker::{LanePost, Shared, Worker};
@@ -65,6 +74,8 @@ pub struct DeliveryPolicy {
     pub batch: BatchPolicy,
     /// When to try again, and for how long.
     pub retry: RetryPolicy,
+    /// How persons are deleted.
+    pub deletion: DeletionPolicy,
     /// How long a lane that was empty waits for company before it sends.
     pub linger: Duration,
     /// How many bytes of records wait in the lanes at most; beyond it the reader stops.
@@ -78,6 +89,7 @@ impl Default for DeliveryPolicy {
         Self {
             batch: BatchPolicy::default(),
             retry: RetryPolicy::default(),
+            deletion: DeletionPolicy::default(),
             linger: Duration::from_millis(20),
             backlog_bytes: 32 << 20,
             seed: None,
@@ -101,6 +113,8 @@ pub struct Parts {
     pub mapping: Box<dyn Mapping>,
     /// What sends: [`CleverTap`].
     pub uploader: Arc<dyn Uploader>,
+    /// How many requests may be at CleverTap beside the lanes.
+    pub slots: Slots,
     /// How it decides.
     pub policy: DeliveryPolicy,
 }
@@ -125,7 +139,7 @@ pub struct Delivery {
 
 /// Starts to deliver everything in the journal that has no end. Needs a running tokio.
 pub fn start(parts: Parts) -> Delivery {
-    let Parts { journal, store, settings, clock, status, mapping, uploader, policy } = parts;
+    let Parts { journal, store, settings, clock, status, mapping, uploader, slots, policy } = parts;
     let gate = Gate::new(settings, status.clone(), clock.clone());
     let shared = Arc::new(Shared {
         journal,
@@ -133,19 +147,26 @@ pub fn start(parts: Parts) -> Delivery {
         clock,
         status,
         gate,
-        tokens: TokenMemory::new(store),
+        tokens: TokenMemory::new(store.clone()),
         policy,
+        store,
+        slots,
+        erasing: Notify::new(),
         settlings: watch::Sender::new(0),
     });
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let mut lanes = Vec::with_capacity(LANES);
+    let (to_deleter, deletions) = mpsc::unbounded_channel();
     for lane in 0..LANES {
         let (to_lane, inbox) = mpsc::unbounded_channel();
         lanes.push(to_lane);
         let post = Arc::new(LanePost::new(lane, shared.clone()));
-        tasks.spawn(Worker::new(lane, post, shared.clone(), inbox, stopped.clone()).run());
+        let deleter = Some(to_deleter.clone());
+        tasks.spawn(Worker::new(lane, post, shared.clone(), inbox, deleter, stopped.clone()).run());
     }
+    tasks.spawn(Deleter::new(shared.clone(), deletions, lanes.clone(), stopped.clone()).run());
+    tasks.spawn(Eraser::new(shared.clone(), stopped.clone()).run());
     tasks.spawn(Reader::new(shared.clone(), mapping, lanes, stopped.clone()).run());
     let following = shared.clone();
     tasks.spawn(async move {
@@ -175,9 +196,9 @@ impl Delivery {
         std::future::pending().await
     }
 
-    /// Where jobs beside the lanes get workers from; their uploads take their places in `slots`.
-    pub fn desk(&self, slots: Slots) -> Desk {
-        Desk::new(self.shared.clone(), slots)
+    /// Where jobs beside the lanes get workers from.
+    pub fn desk(&self) -> Desk {
+        Desk::new(self.shared.clone())
     }
 
     /// Waits until every event accepted so far has its end. For tests and for draining.

@@ -11,7 +11,7 @@
 use super::job::Job;
 use super::lane::LaneKey;
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use tokio::time::Instant;
 
 /// How much goes into one upload.
@@ -39,7 +39,7 @@ pub(super) enum Selection {
     Upload(Vec<Job>),
     /// Nothing may be sent before this moment.
     Later(Instant),
-    /// Nothing waits.
+    /// Nothing waits, or only what waits for a deletion to end.
     Nothing,
 }
 
@@ -50,6 +50,10 @@ pub(super) struct Queue {
     waiting: HashMap<LaneKey, usize>,
     /// So many jobs from the front were refused as a whole (400): halve until the one is found.
     suspects: usize,
+    /// Whose deletion is under way; what they do next waits for it.
+    deleting: HashSet<LaneKey>,
+    /// Deletions whose turn has come.
+    deletions: Vec<Job>,
 }
 
 impl Queue {
@@ -82,10 +86,21 @@ impl Queue {
         self.suspects = self.suspects.saturating_sub(jobs);
     }
 
+    /// Takes out the deletions whose turn came with the last selection: everything before them of the same person has
+    /// ended. What comes after them is held until [`Self::release`].
+    pub(super) fn take_deletions(&mut self) -> Vec<Job> {
+        std::mem::take(&mut self.deletions)
+    }
+
+    /// A deletion has ended; its person's next events may go.
+    pub(super) fn release(&mut self, key: LaneKey) {
+        self.deleting.remove(&key);
+    }
+
     /// Takes out what goes into the next upload.
     pub(super) fn select(&mut self, now: Instant, policy: &BatchPolicy) -> Selection {
         let most_jobs = if self.suspects > 0 { self.suspects.div_ceil(2) } else { usize::MAX };
-        let mut chosen: Vec<Job> = Vec::new();
+        let (mut chosen, mut ready): (Vec<Job>, Vec<Job>) = (Vec::new(), Vec::new());
         let mut kept = VecDeque::with_capacity(self.jobs.len());
         let mut users: HashMap<LaneKey, Standing> = HashMap::new();
         let (mut records, mut bytes) = (0, 0);
@@ -93,10 +108,22 @@ impl Queue {
         while let Some(job) = self.jobs.pop_front() {
             let waiting = self.waiting.get(&job.key).copied().unwrap_or_default();
             let due = job.due.filter(|due| *due > now);
-            let standing = match users.entry(job.key) {
-                Entry::Occupied(entry) => entry.into_mut(),
-                Entry::Vacant(entry) => entry.insert(Standing::of(waiting, policy)),
+            let held = self.deleting.contains(&job.key);
+            let (is_first, standing) = match users.entry(job.key) {
+                Entry::Occupied(entry) => (false, entry.into_mut()),
+                Entry::Vacant(entry) if held => (true, entry.insert(Standing::Held)),
+                Entry::Vacant(entry) => (true, entry.insert(Standing::of(waiting, policy))),
             };
+            if job.deletion().is_some() {
+                if is_first && !held {
+                    self.deleting.insert(job.key);
+                    ready.push(job);
+                } else {
+                    kept.push_back(job);
+                }
+                *standing = Standing::Held;
+                continue;
+            }
             if let Some(due) = due {
                 earliest = Some(earliest.map_or(due, |earliest| earliest.min(due)));
                 *standing = Standing::Held;
@@ -119,7 +146,7 @@ impl Queue {
             chosen.push(job);
         }
         self.jobs = kept;
-        for job in &chosen {
+        for job in chosen.iter().chain(&ready) {
             if let Entry::Occupied(mut entry) = self.waiting.entry(job.key) {
                 *entry.get_mut() -= 1;
                 if *entry.get() == 0 {
@@ -127,6 +154,7 @@ impl Queue {
                 }
             }
         }
+        self.deletions.append(&mut ready);
         match (chosen.is_empty(), earliest) {
             (false, _) => Selection::Upload(chosen),
             (true, Some(due)) => Selection::Later(due),
@@ -157,6 +185,7 @@ mod tests {
     use super::super::mapping::MappedRecord;
     use super::*;
     use crate::clock::Millis;
+    use crate::engine::event::Person;
     use crate::journal::Seq;
     use std::time::Duration;
 
@@ -216,6 +245,40 @@ mod tests {
         tokio::time::advance(Duration::from_secs(5)).await;
         assert_eq!(seqs(&take(&mut queue, &policy)), [0]);
         assert_eq!(seqs(&take(&mut queue, &policy)), [2]);
+    }
+
+    fn deletion(seq: u64, user: &str) -> Job {
+        Job::of_deletion(Seq(seq), Millis(0), Person::User(user.to_owned()), "r".into(), None)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deletion_waits_for_what_is_before_it_and_holds_what_comes_after() {
+        let policy = BatchPolicy { strict: 1, ..BatchPolicy::default() };
+        let mut queue = queue(&["a", "b", "a"]);
+        queue.push(deletion(3, "a"));
+        queue.push(job(4, "a", 9));
+        let mut first = take(&mut queue, &policy);
+        assert_eq!(seqs(&first), [0, 1, 2], "a busy user's events go together, its deletion does not");
+        assert!(queue.take_deletions().is_empty());
+        // The last of them is to be tried again.
+        first.drain(..2);
+        first[0].due = Some(Instant::now() + Duration::from_secs(5));
+        queue.put_back(first);
+        assert!(matches!(queue.select(Instant::now(), &policy), Selection::Later(_)));
+        assert!(queue.take_deletions().is_empty());
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert_eq!(seqs(&take(&mut queue, &policy)), [2]);
+        assert!(queue.take_deletions().is_empty(), "it is in flight");
+        queue.push(job(5, "b", 9));
+        queue.push(deletion(6, "a"));
+        assert_eq!(seqs(&take(&mut queue, &policy)), [5]);
+        assert_eq!(seqs(&queue.take_deletions()), [3]);
+        assert!(matches!(queue.select(Instant::now(), &policy), Selection::Nothing));
+        queue.release(LaneKey::of("a"));
+        assert_eq!(seqs(&take(&mut queue, &policy)), [4]);
+        assert!(take(&mut queue, &policy).is_empty());
+        assert_eq!(seqs(&queue.take_deletions()), [6]);
+        assert_eq!((queue.len(), queue.waiting.len()), (0, 0));
     }
 
     #[tokio::test]

@@ -3,13 +3,14 @@
 //! What needs no upload (refused on ingest, filtered, failed) it settles itself. It stops reading while the lanes hold as
 //! much as they may, so a long outage costs no memory: the journal grows, not the process.
 
+use super::DeliveryError;
 use super::errand::{Letter, Step};
 use super::job::Job;
 use super::mapping::{Mapped, MappedRecord, Mapping};
-use super::worker::Shared;
-use super::{DeliveryError, LaneKey};
+use super::worker::{Shared, ToLane};
 use crate::clock::Millis;
 use crate::engine::Reason;
+use crate::engine::event::Person;
 use crate::journal::{Block, End, Entry, Seq, Settling, State};
 use crate::telemetry::Cause;
 use crate::telemetry::event::{TokenLeftOut, TokenUnknown};
@@ -27,7 +28,7 @@ const JOB_BYTES: usize = 256;
 pub(super) struct Reader {
     shared: Arc<Shared>,
     mapping: Box<dyn Mapping>,
-    lanes: Vec<mpsc::UnboundedSender<Job>>,
+    lanes: Vec<mpsc::UnboundedSender<ToLane>>,
     stop: watch::Receiver<bool>,
     memory: Arc<Semaphore>,
     pieces: u32,
@@ -38,7 +39,24 @@ struct Read {
     mapping: Box<dyn Mapping>,
     revision: Arc<str>,
     ends: Vec<(Seq, End)>,
-    to_send: Vec<(Seq, Millis, Option<LaneKey>, Vec<MappedRecord>)>,
+    to_send: Vec<(Seq, Millis, Wish)>,
+}
+
+/// What an event asks of CleverTap.
+enum Wish {
+    /// To take records.
+    Take(Letter),
+    /// To forget a person.
+    Forget(Person),
+}
+
+impl Wish {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Take(letter) => letter.bytes(),
+            Self::Forget(person) => person.id().len(),
+        }
+    }
 }
 
 impl Reader {
@@ -46,7 +64,7 @@ impl Reader {
     pub(super) fn new(
         shared: Arc<Shared>,
         mapping: Box<dyn Mapping>,
-        lanes: Vec<mpsc::UnboundedSender<Job>>,
+        lanes: Vec<mpsc::UnboundedSender<ToLane>>,
         stop: watch::Receiver<bool>,
     ) -> Self {
         let pieces = u32::try_from((shared.policy.backlog_bytes / PIECE_BYTES).max(1)).unwrap_or(u32::MAX);
@@ -106,15 +124,22 @@ impl Reader {
             shared.journal.settle(Settling { upload: None, ends }).await?;
             shared.settlings.send_modify(|settlings| *settlings += 1);
         }
-        for (seq, received_at, key, records) in to_send {
-            let bytes = JOB_BYTES + records.iter().map(|record| record.json.len()).sum::<usize>();
+        for (seq, received_at, wish) in to_send {
+            let bytes = JOB_BYTES + wish.bytes();
             let share = u32::try_from(bytes.div_ceil(PIECE_BYTES)).unwrap_or(u32::MAX).min(pieces);
             // The semaphore is never closed.
             let Ok(permit) = memory.clone().acquire_many_owned(share).await else { continue };
-            let job = Job::new(seq, received_at, key, revision.clone(), records, Some(permit));
+            let job = match wish {
+                Wish::Take(Letter { key, revision, records }) => {
+                    Job::new(seq, received_at, key, revision, records, Some(permit))
+                }
+                Wish::Forget(person) => {
+                    Job::of_deletion(seq, received_at, person, revision.clone(), Some(permit))
+                }
+            };
             if let Some(lane) = lanes.get(job.key.lane()) {
                 // A lane that is gone has failed, and its failure ends delivery.
-                let _ = lane.send(job);
+                let _ = lane.send(ToLane::Job(job));
             }
         }
         Ok(Self { shared, mapping, lanes, stop, memory, pieces })
@@ -141,9 +166,14 @@ fn read_block(
             ends.push((seq, End { state: State::Failed, code, message, upload: None, revision }));
             continue;
         }
+        // No rule is asked about a deletion, so none can keep a person from being forgotten.
+        if let Some(person) = Person::of_deletion(&entry.body) {
+            to_send.push((seq, entry.received_at, Wish::Forget(person)));
+            continue;
+        }
         match step(shared, map(mapping.as_mut(), entry), &revision) {
             Step::End(end) => ends.push((seq, end)),
-            Step::Send(Letter { key, records, .. }) => to_send.push((seq, entry.received_at, key, records)),
+            Step::Send(letter) => to_send.push((seq, entry.received_at, Wish::Take(letter))),
         }
     }
     Read { mapping, revision, ends, to_send }

@@ -25,6 +25,17 @@ impl TokenKey {
     }
 }
 
+/// A device in the table of push tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct DeviceKey(u128);
+
+impl DeviceKey {
+    /// The device that is addressed by this objectId.
+    pub(super) fn of(object_id: &str) -> Self {
+        Self(xxh3_128(object_id.as_bytes()))
+    }
+}
+
 /// Which token was last sent for which objectId.
 pub(super) struct TokenMemory {
     store: Arc<dyn Store>,
@@ -68,6 +79,15 @@ impl TokenMemory {
         }
     }
 
+    /// Forgets all that is known of these devices. Blocks for a disk write.
+    pub(super) fn forget_devices(&self, devices: &[DeviceKey]) -> Result<(), JournalError> {
+        let mut sent = self.sent();
+        sent.retain(|known, _| !devices.contains(&DeviceKey(*known)));
+        drop(sent);
+        let gone = |device: &DeviceKey| (device.0.to_be_bytes().to_vec(), None);
+        self.store.put_all(Table::PushTokens, &devices.iter().map(gone).collect::<Vec<_>>())
+    }
+
     fn remember(&self, key: TokenKey) {
         let mut sent = self.sent();
         if sent.len() >= REMEMBERED {
@@ -102,6 +122,20 @@ mod tests {
         let after_restart = TokenMemory::new(store);
         assert!(known(&after_restart, first));
         assert!(!known(&after_restart, TokenKey::of("anon-2", b"a")));
+    }
+
+    #[test]
+    fn a_device_that_is_forgotten_sends_its_token_again_also_after_a_restart() {
+        let store = Arc::new(MemoryStore::default());
+        let memory = TokenMemory::new(store.clone());
+        let (gone, kept) = (TokenKey::of("anon-1", b"a"), TokenKey::of("anon-2", b"a"));
+        for key in [gone, kept] {
+            assert!(!memory.is_known(key).unwrap());
+        }
+        memory.keep(&[gone, kept]).unwrap();
+        memory.forget_devices(&[DeviceKey::of("anon-1")]).unwrap();
+        assert_eq!(store.list(Table::PushTokens).unwrap().len(), 1);
+        assert!(!memory.is_known(gone).unwrap() && memory.is_known(kept).unwrap());
     }
 
     #[test]

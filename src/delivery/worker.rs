@@ -9,20 +9,21 @@ use super::client::{Reply, Uploader};
 use super::code::Rejection;
 use super::gate::{Admitted, Gate};
 use super::job::{Fate, Job};
+use super::lane::LaneKey;
 use super::queue::{Queue, Selection};
 use super::slot::Slot;
 use super::status::{DeliveryStatus, LastAnswer};
 use super::token::{TokenKey, TokenMemory};
-use super::{DeliveryError, DeliveryPolicy};
+use super::{DeliveryError, DeliveryPolicy, Slots};
 use crate::clock::{Clock, Millis};
-use crate::journal::{Journal, JournalError, Settling, State, UploadNote};
+use crate::journal::{Journal, JournalError, Settling, State, Store, UploadNote};
 use crate::point::{self, CommitPoint};
 use crate::telemetry::Cause;
 use crate::telemetry::event::{EventDelivered, TokensForgotten, UploadEnded, UploadOutcome};
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 
 /// What all lanes and the reader share.
@@ -34,8 +35,21 @@ pub(super) struct Shared {
     pub(super) gate: Gate,
     pub(super) tokens: TokenMemory,
     pub(super) policy: DeliveryPolicy,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) slots: Slots,
+    /// Wakes the eraser.
+    pub(super) erasing: Notify,
     /// Counts the settlings, to wake whoever waits for one.
     pub(super) settlings: watch::Sender<u64>,
+}
+
+/// What a lane is told.
+#[derive(Debug)]
+pub(super) enum ToLane {
+    /// To send this.
+    Job(Job),
+    /// That the deletion under way for this person has ended.
+    Deleted(LaneKey),
 }
 
 /// What differs between a lane and a job beside the lanes.
@@ -94,7 +108,9 @@ impl Post for LanePost {
 pub(super) struct Worker {
     post: Arc<dyn Post>,
     shared: Arc<Shared>,
-    inbox: mpsc::UnboundedReceiver<Job>,
+    inbox: mpsc::UnboundedReceiver<ToLane>,
+    /// Who deletes persons; a job has none, because deletions are not sent again.
+    deleter: Option<mpsc::UnboundedSender<Job>>,
     stop: watch::Receiver<bool>,
     queue: Queue,
     /// Failures of whole uploads in a row.
@@ -110,7 +126,8 @@ impl Worker {
         number: usize,
         post: Arc<dyn Post>,
         shared: Arc<Shared>,
-        inbox: mpsc::UnboundedReceiver<Job>,
+        inbox: mpsc::UnboundedReceiver<ToLane>,
+        deleter: Option<mpsc::UnboundedSender<Job>>,
         stop: watch::Receiver<bool>,
     ) -> Self {
         let random = match shared.policy.seed {
@@ -118,7 +135,7 @@ impl Worker {
             None => fastrand::Rng::new(),
         };
         let queue = Queue::default();
-        Self { post, shared, inbox, stop, queue, failures: 0, wait_until: None, random }
+        Self { post, shared, inbox, deleter, stop, queue, failures: 0, wait_until: None, random }
     }
 
     /// Works until it is told to stop. What has not ended then stays pending in the journal.
@@ -145,30 +162,52 @@ impl Worker {
         loop {
             if self.queue.len() == 0 {
                 let first = self.inbox.recv().await?;
-                self.queue.push(first);
+                self.take(first);
                 tokio::time::sleep(shared.policy.linger).await;
             }
             if let Some(until) = self.wait_until {
                 tokio::time::sleep_until(until).await;
             }
             let (admitted, slot) = self.post.admit().await;
-            while let Ok(job) = self.inbox.try_recv() {
-                self.queue.push(job);
+            while let Ok(told) = self.inbox.try_recv() {
+                self.take(told);
             }
             let selection = self.queue.select(Instant::now(), &shared.policy.batch);
-            if let Selection::Upload(jobs) = selection {
-                self.post.holds(self.queue.len() + jobs.len());
-                return Some((jobs, admitted, slot));
-            }
-            // Nobody waits for a place that is not used.
-            drop(slot);
-            if let Selection::Later(due) = selection {
-                tokio::select! {
-                    () = tokio::time::sleep_until(due) => {}
-                    // A closed inbox is answered at once and for ever: then only the time counts.
-                    Some(job) = self.inbox.recv() => self.queue.push(job),
+            for deletion in self.queue.take_deletions() {
+                if let Some(deleter) = &self.deleter {
+                    // A deleter that is gone has failed, and its failure ends delivery.
+                    let _ = deleter.send(deletion);
                 }
             }
+            let due = match selection {
+                Selection::Upload(jobs) => {
+                    self.post.holds(self.queue.len() + jobs.len());
+                    return Some((jobs, admitted, slot));
+                }
+                Selection::Nothing => None,
+                Selection::Later(due) => Some(due),
+            };
+            // Nobody waits for a place that is not used.
+            drop(slot);
+            match due {
+                Some(due) => tokio::select! {
+                    () = tokio::time::sleep_until(due) => {}
+                    // A closed inbox is answered at once and for ever: then only the time counts.
+                    Some(told) = self.inbox.recv() => self.take(told),
+                },
+                None if self.queue.len() == 0 => {}
+                None => {
+                    let told = self.inbox.recv().await?;
+                    self.take(told);
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, told: ToLane) {
+        match told {
+            ToLane::Job(job) => self.queue.push(job),
+            ToLane::Deleted(key) => self.queue.release(key),
         }
     }
 
@@ -270,7 +309,7 @@ impl Worker {
     }
 }
 
-fn status(reply: &Reply) -> Option<u16> {
+pub(super) fn status(reply: &Reply) -> Option<u16> {
     match reply {
         Reply::Answer(answer) => Some(answer.status),
         Reply::NoAnswer(_) => None,

@@ -315,6 +315,11 @@ fn of_warning(code: WarningCode) -> [&'static str; 3] {
             "{\"context\":{\"device\":{\"token\":\"t\",\"type\":\"toaster\"}}}",
             "Send what is missing: an address, or for a push token a `context.device.type` such as `ios` or `android`.",
         ],
+        WarningCode::DeletesPerson => [
+            "The event deletes a person. No rule maps it: CleverTap is asked to delete the profile, then the person's earlier events are erased.",
+            "{\"type\":\"delete\",\"userId\":\"u1\"}",
+            "Nothing, if that is intended. What is deleted does not come back.",
+        ],
     }
 }
 

@@ -1,6 +1,7 @@
 //! What `tapline preview`, the API and the console show of one event: the contract's shape, made in one place.
 
 use super::evaluate::{Context, Evaluator, Outcome};
+use super::event::Person;
 use super::reason::Reason;
 use super::trace::{NoTrace, Trace};
 use super::warning::Warning;
@@ -28,6 +29,9 @@ pub struct Preview {
 /// Evaluates one event for showing. `event` is any text; what is no event comes back as failed.
 pub fn preview(evaluator: &mut Evaluator, event: &[u8], context: &Context, traced: bool) -> Preview {
     let revision = evaluator.plan().revision().to_owned();
+    if let Some(person) = Person::of_deletion(event) {
+        return preview_deletion(&person, revision, traced);
+    }
     let mut trace = Trace::default();
     let evaluation = match traced {
         true => evaluator.evaluate_traced(event, context, &mut trace),
@@ -42,4 +46,20 @@ pub fn preview(evaluator: &mut Evaluator, event: &[u8], context: &Context, trace
         Outcome::Failed(reason) => ("failed", Some(reason)),
     };
     Preview { outcome, reason, records, warnings, revision, trace: traced.then_some(trace) }
+}
+
+/// A deletion is shown as mapped, because it leads to a call at CleverTap; what stands for its record is that call's body,
+/// and a warning says that it is no upload and what else happens.
+fn preview_deletion(person: &Person, revision: String, traced: bool) -> Preview {
+    let is_sendable = person.is_sendable();
+    let body = Person::render_call(std::iter::once(person));
+    let record = String::from_utf8(body).ok().and_then(|body| RawValue::from_string(body).ok());
+    Preview {
+        outcome: "mapped",
+        reason: None,
+        records: record.filter(|_| is_sendable).into_iter().collect(),
+        warnings: vec![Warning::of_deletion(is_sendable)],
+        revision,
+        trace: traced.then(Trace::default),
+    }
 }

@@ -37,11 +37,13 @@ pub enum WarningCode {
     ItemDropped,
     /// A record lacks something it can not be sent without.
     RecordIncomplete,
+    /// The event deletes a person; what is shown of it is the call, and no upload.
+    DeletesPerson,
 }
 
 impl WarningCode {
     /// Every code.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::NestedDropped,
         Self::ValueCut,
         Self::KeyCut,
@@ -55,6 +57,7 @@ impl WarningCode {
         Self::ItemLimit,
         Self::ItemDropped,
         Self::RecordIncomplete,
+        Self::DeletesPerson,
     ];
 
     /// As shown, `nested_dropped`.
@@ -73,6 +76,7 @@ impl WarningCode {
             Self::ItemLimit => "item_limit",
             Self::ItemDropped => "item_dropped",
             Self::RecordIncomplete => "record_incomplete",
+            Self::DeletesPerson => "deletes_person",
         }
     }
 }
@@ -97,6 +101,23 @@ pub struct Warning {
     pub message: String,
     /// Where in the event, as `properties.products`; empty when it is about no place.
     pub path: String,
+}
+
+impl Warning {
+    const DELETES: &str = "no rule maps this: once all earlier events of the person have ended, CleverTap is asked to \
+                           delete the person's profile, with the body shown, and then every earlier event of the \
+                           person is erased here";
+
+    /// What is said of a deletion.
+    pub(super) fn of_deletion(is_sendable: bool) -> Self {
+        let message = match is_sendable {
+            true => Self::DELETES.to_owned(),
+            false => "no rule maps this: CleverTap takes no such anonymousId, so it is asked nothing, and every earlier \
+                      event of the person is erased here"
+                .to_owned(),
+        };
+        Self { code: WarningCode::DeletesPerson.as_str(), message, path: "type".to_owned() }
+    }
 }
 
 impl Note {
@@ -153,6 +174,7 @@ impl Note {
                     "the {named} record was left out: its address or one of its fields is missing or unknown"
                 )
             }
+            WarningCode::DeletesPerson => Warning::DELETES.to_owned(),
         }
     }
 }

@@ -52,6 +52,8 @@ codes! {
     InvalidType = 400 "invalid_type",
     /// `type` is not one of Segment's calls.
     UnknownType = 400 "unknown_type",
+    /// `type` is `delete` where only a write key is asked for.
+    DeletionNotHere = 400 "deletion_not_here",
     /// Neither `userId` nor `anonymousId`. Segment's own name for it.
     NoUserAnonId = 400 "no_user_anon_id",
     /// A track call without `event`.

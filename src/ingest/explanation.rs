@@ -51,6 +51,11 @@ fn texts(code: Code) -> [&'static str; 3] {
             "{\"type\":\"trcak\",\"userId\":\"u1\"}",
             "Send identify, track, page, screen, group or alias.",
         ],
+        Code::DeletionNotHere => [
+            "A deletion came where a write key is all that is asked for; pages show that key to anybody, and a deletion can not be undone.",
+            "POST /v1/batch {\"batch\":[{\"type\":\"delete\",\"userId\":\"u1\"}]}",
+            "Send it to /v1/webhooks/segment as Segment does, or to /api/v1/deletions with an API token, or run `tapline delete`.",
+        ],
         Code::NoUserAnonId => [
             "The call has neither a userId nor an anonymousId, so nobody could say whom it is about.",
             "{\"type\":\"track\",\"event\":\"Seen\"}",

@@ -4,7 +4,7 @@
 
 use super::code::{Code, Complaint};
 use super::limit::MESSAGE_ID_CHARS;
-use crate::engine::event::{At, CallKind, Json, Kind};
+use crate::engine::event::{At, CallKind, Json, Kind, Person};
 use std::borrow::Cow;
 
 /// A JSON value that should be a call, inside an indexed body.
@@ -14,6 +14,37 @@ pub(crate) struct Incoming<'a> {
     pub(crate) json: Json<'a>,
     /// Where the call stands in it.
     pub(crate) at: At,
+}
+
+/// What a path says of the type of its calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Given {
+    /// It names the kind, which wins over a call's own `type`.
+    Kind(CallKind),
+    /// Each call says its own.
+    Own {
+        /// Whether persons may be deleted here.
+        deletes: bool,
+    },
+}
+
+/// What a call is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CallType {
+    /// One of the six that rules map.
+    Kind(CallKind),
+    /// `delete`: a person is to be forgotten.
+    Deletion,
+}
+
+impl CallType {
+    /// The value of `type`.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Kind(kind) => kind.as_str(),
+            Self::Deletion => Person::TYPE,
+        }
+    }
 }
 
 /// What tells a call from others.
@@ -52,25 +83,28 @@ impl<'a> Incoming<'a> {
         }
     }
 
-    /// Whether this can be taken as a call. `given` is the kind its path names, which wins over its own `type`.
+    /// Whether this can be taken as a call, and as which. `given` is what its path says of its type.
     /// The complaint's pointer starts at the call.
-    pub(crate) fn check(&self, given: Option<CallKind>) -> Result<(), Complaint> {
+    pub(crate) fn check(&self, given: Given) -> Result<CallType, Complaint> {
         if self.json.kind(self.at) != Kind::Object {
             let message =
                 format!("expected a call as a JSON object, found {}", self.json.kind(self.at).noun());
             return Err(Complaint::new(Code::NotAnObject, message));
         }
         let kind = match given {
-            Some(kind) => kind,
-            None => self.kind()?,
+            Given::Kind(kind) => CallType::Kind(kind),
+            Given::Own { deletes } => self.kind(deletes)?,
         };
         self.check_ids()?;
         self.check_message_id()?;
         self.check_sections()?;
-        if kind == CallKind::Track { self.check_event_name() } else { Ok(()) }
+        if kind == CallType::Kind(CallKind::Track) {
+            self.check_event_name()?;
+        }
+        Ok(kind)
     }
 
-    fn kind(&self) -> Result<CallKind, Complaint> {
+    fn kind(&self, deletes: bool) -> Result<CallType, Complaint> {
         const EXPECTED: &str =
             "expected `type` to be `identify`, `track`, `page`, `screen`, `group` or `alias`, found";
         let complaint = |code, found: &str| Complaint::new(code, format!("{EXPECTED} {found}")).at("/type");
@@ -79,7 +113,15 @@ impl<'a> Incoming<'a> {
             return Err(complaint(Code::InvalidType, self.json.kind(value).noun()));
         }
         let text = self.json.decoded(value);
-        CallKind::parse(&text).ok_or_else(|| complaint(Code::UnknownType, &shown_word(&text)))
+        if text.eq_ignore_ascii_case(Person::TYPE) {
+            let message = "expected a deletion where Segment sends it, at `/v1/webhooks/segment`, or at \
+                           `/api/v1/deletions` with an API token; a write key alone, which pages show to anybody, \
+                           deletes nobody";
+            let refused = || Complaint::new(Code::DeletionNotHere, message).at("/type");
+            return if deletes { Ok(CallType::Deletion) } else { Err(refused()) };
+        }
+        let kind = CallKind::parse(&text).map(CallType::Kind);
+        kind.ok_or_else(|| complaint(Code::UnknownType, &shown_word(&text)))
     }
 
     fn check_ids(&self) -> Result<(), Complaint> {
@@ -173,6 +215,7 @@ mod tests {
     fn complaint(text: &str, given: Option<CallKind>) -> Option<(&'static str, String)> {
         let mut scanner = Scanner::default();
         let call = Incoming { json: scanner.scan(text).unwrap(), at: At::ROOT };
+        let given = given.map_or(Given::Own { deletes: false }, Given::Kind);
         call.check(given).err().map(|complaint| (complaint.code.as_str(), complaint.pointer))
     }
 
@@ -185,6 +228,7 @@ mod tests {
             (r#"{"type":null,"userId":"u"}"#, "unknown_type", "/type"),
             (r#"{"type":"trak","userId":"u"}"#, "unknown_type", "/type"),
             (r#"{"type":7,"userId":"u"}"#, "invalid_type", "/type"),
+            (r#"{"type":"Delete","userId":"u"}"#, "deletion_not_here", "/type"),
             (r#"{"type":"page"}"#, "no_user_anon_id", "/userId"),
             (r#"{"type":"page","userId":"","anonymousId":" "}"#, "no_user_anon_id", "/userId"),
             (r#"{"type":"page","userId":null}"#, "no_user_anon_id", "/userId"),

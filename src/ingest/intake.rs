@@ -4,11 +4,11 @@ use super::Endpoint;
 use super::admission::Admission;
 use super::code::{Code, Complaint};
 use super::envelope::{self, BatchIndex};
-use super::incoming::{Incoming, MessageId};
+use super::incoming::{CallType, Given, Incoming, MessageId};
 use super::limit::Limits;
 use super::shared::Shared;
 use super::stamp::{self, Receipt, Stamp};
-use crate::engine::event::{At, CallKind, Kind, Scanner};
+use crate::engine::event::{At, Kind, Scanner};
 use crate::journal::{DedupKey, NewEvent};
 use crate::settings::Secret;
 use std::borrow::Cow;
@@ -34,7 +34,7 @@ pub(crate) struct Request<'a> {
 pub(crate) fn read(body: &[u8], request: &Request<'_>) -> Result<Vec<NewEvent>, Complaint> {
     let text = envelope::text(body)?;
     match request.endpoint {
-        Endpoint::Single(kind) => read_call(text, Some(kind), request).map(|event| vec![event]),
+        Endpoint::Single(kind) => read_call(text, Given::Kind(kind), request).map(|event| vec![event]),
         Endpoint::Batch => read_batch(text, "/batch", request),
         Endpoint::Webhook if text.trim_start().starts_with('[') => {
             request.admission.check_signed_array(text)?;
@@ -44,18 +44,24 @@ pub(crate) fn read(body: &[u8], request: &Request<'_>) -> Result<Vec<NewEvent>, 
         Endpoint::Webhook => {
             // All of the body as it came, a byte-order mark included.
             request.admission.check_signed_call(body)?;
-            read_call(text, None, request).map(|event| vec![event])
+            read_call(text, Given::Own { deletes: true }, request).map(|event| vec![event])
         }
     }
 }
 
-fn read_call(text: &str, kind: Option<CallKind>, request: &Request<'_>) -> Result<NewEvent, Complaint> {
+fn read_call(text: &str, given: Given, request: &Request<'_>) -> Result<NewEvent, Complaint> {
     let mut scanner = Scanner::default();
     let call = Incoming { json: envelope::scan_call(text, &mut scanner)?, at: At::ROOT };
     check_key(&call, request)?;
-    call.check(kind)?;
+    let kind = call.check(given)?;
     let shared = Shared::default();
-    Ok(complete(&call, kind, &shared, request))
+    Ok(complete(&call, Some(kind).filter(|kind| is_set(given, *kind)), &shared, request))
+}
+
+/// Whether the type is to be set on the call: what the path says wins, and a deletion is written in one way only, by
+/// which delivery knows it.
+fn is_set(given: Given, kind: CallType) -> bool {
+    matches!(given, Given::Kind(_)) || kind == CallType::Deletion
 }
 
 /// The events of a batch; `list` points to where the sender put its calls.
@@ -94,12 +100,14 @@ fn read_batch(text: &str, list: &str, request: &Request<'_>) -> Result<Vec<NewEv
         if json.raw(at).len() > limits.event_bytes {
             return keep_remains(&call, too_large(limits), &place(), request);
         }
-        match call.check(None) {
+        let given = Given::Own { deletes: request.endpoint == Endpoint::Webhook };
+        match call.check(given) {
             Err(complaint) if complaint.code == Code::NotAnObject => {
                 keep_remains(&call, complaint, &place(), request)
             }
             checked => {
-                let mut event = complete(&call, None, &shared, request);
+                let kind = checked.as_ref().ok().copied().filter(|kind| is_set(given, *kind));
+                let mut event = complete(&call, kind, &shared, request);
                 if event.body.len() > limits.event_bytes + STAMP_BYTES {
                     return keep_remains(&call, too_large(limits), &place(), request);
                 }
@@ -126,7 +134,7 @@ fn too_large(limits: &Limits) -> Complaint {
 
 fn complete(
     call: &Incoming<'_>,
-    kind: Option<CallKind>,
+    kind: Option<CallType>,
     shared: &Shared<'_>,
     request: &Request<'_>,
 ) -> NewEvent {

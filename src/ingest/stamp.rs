@@ -3,7 +3,7 @@
 //! The sender's bytes stay as they came, numbers and escapes included; what is set here replaces members of that name
 //! and stands at the end. `writeKey` is taken out.
 
-use super::incoming::Incoming;
+use super::incoming::{CallType, Incoming};
 use super::shared::Shared;
 use crate::clock::Millis;
 use crate::engine::event::CallKind;
@@ -31,8 +31,8 @@ impl Receipt {
 pub(crate) struct Stamp<'a> {
     /// When it was received.
     pub(crate) receipt: &'a Receipt,
-    /// The kind its path names, if it does.
-    pub(crate) kind: Option<CallKind>,
+    /// What it is, where that is not for the call itself to say.
+    pub(crate) kind: Option<CallType>,
     /// Its id, where the call has none or not as text.
     pub(crate) message_id: Option<&'a str>,
     /// What its batch says for all.
@@ -169,6 +169,7 @@ mod tests {
         let mut scanner = Scanner::default();
         let call = Incoming { json: scanner.scan(text).unwrap(), at: At::ROOT };
         let shared = Shared { sent_at, ..Shared::default() };
+        let kind = kind.map(CallType::Kind);
         let stamp = Stamp { receipt: &Receipt::at(RECEIVED), kind, message_id, shared: &shared };
         String::from_utf8(render(&call, &stamp)).unwrap()
     }

@@ -40,6 +40,9 @@ pub struct Entry {
     /// Whether its stored bytes are damaged: nothing is known of it but that it was accepted. Then `body` is empty, and
     /// `received_at` is that of the last readable event before it.
     pub is_lost: bool,
+    /// When it was erased at the person's request, if it was. Then `refusal` is gone, and `body` is what may remain: JSON
+    /// without personal data, or nothing.
+    pub erased_at: Option<Millis>,
     /// The event as JSON.
     pub body: bytes::Bytes,
 }
@@ -47,6 +50,11 @@ pub struct Entry {
 impl Entry {
     /// What stands for an event whose stored bytes are damaged.
     pub fn lost(received_at: Millis) -> Self {
-        Self { received_at, refusal: None, is_lost: true, body: bytes::Bytes::new() }
+        Self { received_at, refusal: None, is_lost: true, erased_at: None, body: bytes::Bytes::new() }
+    }
+
+    /// What stands for an event of a person who is forgotten.
+    pub fn erased(received_at: Millis, at: Millis, remains: bytes::Bytes) -> Self {
+        Self { received_at, refusal: None, is_lost: false, erased_at: Some(at), body: remains }
     }
 }

@@ -237,7 +237,13 @@ mod tests {
         assert_eq!(Term::name("Ärger"), Term::name("äRGER"));
         assert_ne!(Term::user("U1"), Term::user("u1"));
         assert_ne!(Term::user("x"), Term::name("x"));
-        let nothing = Entry { received_at: Millis(0), refusal: None, is_lost: false, body: "{}".into() };
+        let nothing = Entry {
+            received_at: Millis(0),
+            refusal: None,
+            is_lost: false,
+            erased_at: None,
+            body: "{}".into(),
+        };
         assert_eq!(Term::of_entry(&nothing), [Term::NONE; 4]);
     }
 }

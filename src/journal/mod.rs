@@ -7,6 +7,7 @@
 //! First thing to know: an event's [`Seq`] is its place in the log and its only identity here.
 
 pub mod block;
+mod erasure;
 pub mod facet;
 pub mod memory;
 pub mod query;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use block::{Block, Entry};
+pub use erasure::{Erasure, Purged};
 pub use facet::{Facets, Term};
 pub use query::{Effort, Places, Query, Sought, Standing};
 pub use room::{Full, Retention, Swept, Usage};
@@ -372,5 +374,24 @@ pub trait Journal: Send + Sync + 'static {
     /// time and the settings calls this now and then. What has not ended stays.
     async fn sweep(&self, _retention: Retention, _now: Millis) -> Result<Swept, JournalError> {
         Ok(Swept::default())
+    }
+
+    /// Takes away what these events held, at the request of the person they are about. When this returns, no reader
+    /// gets it any more, also after a restart; ends and counts stay as they are. The erasures become durable in the order
+    /// given, so whoever is interrupted finds the last ones undone and asks again. Places that are not there are passed
+    /// over. The bytes are still on the disk until [`Self::purge`].
+    async fn erase(&self, _erasures: Vec<Erasure>, _now: Millis) -> Result<(), JournalError> {
+        Err(JournalError::Storage("this journal can not erase".to_owned()))
+    }
+
+    /// Removes the bytes of erased events from the disk. Takes as long as rewriting the parts of the log that hold them,
+    /// so several erasures should share one. What is interrupted goes on with the next call, also after a restart.
+    async fn purge(&self) -> Result<Purged, JournalError> {
+        Ok(Purged::default())
+    }
+
+    /// How many erased events still have their bytes on the disk.
+    fn unpurged(&self) -> u64 {
+        0
     }
 }

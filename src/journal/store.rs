@@ -25,11 +25,13 @@ pub enum Table {
     RuleFiles,
     /// Number of a job that sends again, eight bytes → the job as JSON; the same and `e` → the edited event.
     Resends,
+    /// Place of a deletion, eight bytes → 1, until the events of its person are erased; `key` → what hashes persons.
+    Erasures,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Settings,
         Self::Users,
         Self::Sessions,
@@ -39,6 +41,7 @@ impl Table {
         Self::RuleRevisions,
         Self::RuleFiles,
         Self::Resends,
+        Self::Erasures,
     ];
 
     /// The stored name.
@@ -53,6 +56,7 @@ impl Table {
             Self::RuleRevisions => "rule_revisions",
             Self::RuleFiles => "rule_files",
             Self::Resends => "resends",
+            Self::Erasures => "erasures",
         }
     }
 }

@@ -78,6 +78,7 @@ pub(super) async fn delete(
     let mut intake = state.intake();
     keys.into_iter().for_each(|key| intake.delete(key));
     drop(intake);
+    state.count(|tally| tally.deletions += 1);
     if hits.contains(&FaultKind::Cut) {
         Connection::cut(&request);
     }

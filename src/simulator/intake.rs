@@ -39,6 +39,11 @@ impl Intake {
         self.deletions.push(Deletion { key, after: self.count() });
     }
 
+    /// What was deleted, with how many records had been taken before.
+    pub(super) fn deleted(&self) -> impl Iterator<Item = (String, usize)> {
+        self.deletions.iter().map(|deletion| (deletion.key.clone(), deletion.after))
+    }
+
     /// How many records of `key` are gone, counted over all records.
     pub(super) fn deleted_until(&self, key: &str) -> usize {
         self.deletions.iter().rev().find(|deletion| deletion.key == key).map_or(0, |deletion| deletion.after)

@@ -88,6 +88,10 @@ pub struct Tally {
     pub most_records: usize,
     /// The longest upload body, in bytes.
     pub most_bytes: usize,
+    /// Delete requests that were carried out.
+    pub deletions: u64,
+    /// The most delete requests ever in flight at once.
+    pub most_deletions_in_flight: usize,
 }
 
 /// A running stand-in. Dropping it stops it without waiting.
@@ -136,6 +140,11 @@ impl Simulator {
     /// The records taken and still kept, in the order they were taken, as they arrived.
     pub fn received(&self) -> Vec<String> {
         self.state.intake().kept().map(|record| record.get().to_owned()).collect()
+    }
+
+    /// The identities and guids that were deleted, in order, each with how many records had been taken before.
+    pub fn deleted(&self) -> Vec<(String, usize)> {
+        self.state.intake().deleted().collect()
     }
 
     /// Forgets what was taken.
@@ -247,6 +256,10 @@ impl State {
 
     fn tally(&self) -> Tally {
         let counts = *self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        Tally { most_in_flight: self.uploads.most(), ..counts }
+        Tally {
+            most_in_flight: self.uploads.most(),
+            most_deletions_in_flight: self.deletions.most(),
+            ..counts
+        }
     }
 }

@@ -8,6 +8,8 @@ mod crash;
 mod damage;
 /// Failing, slow and full disks; rotation; a second opener.
 mod disk;
+/// Erased events: hidden at once, then gone from the disk.
+mod erasure;
 /// A death at a named point between two steps.
 mod point;
 /// Retention, and bounds that refuse and recover.

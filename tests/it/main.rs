@@ -5,6 +5,8 @@
 mod any_rules;
 /// The REST API, as its callers see it.
 mod api;
+/// Deleting a person, through every way in and through kills.
+mod deletion;
 /// From the journal to CleverTap.
 mod delivery;
 /// What is said of rules that are wrong, as data.

@@ -1,9 +1,10 @@
 //! One event with everything known of it.
 
-use super::{Stage, end_of};
+use super::{Stage, Summary, end_of};
 use crate::admin::{Admin, AdminError};
 use crate::clock::Millis;
 use crate::engine::Preview;
+use crate::engine::event::Person;
 use crate::journal::{End, Refusal, Replaced, Seq, UploadNote};
 
 /// One event.
@@ -13,6 +14,8 @@ pub struct EventDetail {
     pub seq: Seq,
     /// When it was received.
     pub received_at: Millis,
+    /// When it was erased at the person's request, if it was. Then `body` holds what may remain, or nothing.
+    pub erased_at: Option<Millis>,
     /// How it stands.
     pub stage: Stage,
     /// How it ended, unless it is pending.
@@ -41,6 +44,11 @@ pub struct Again {
 }
 
 impl EventDetail {
+    /// Whether it asks for a person to be deleted, also once it is erased.
+    pub fn is_deletion(&self) -> bool {
+        Summary::of(self.body.as_bytes()).kind == Person::TYPE
+    }
+
     /// Whether the live rules are those it was sent with; true while it is pending.
     pub fn rules_are_the_same(&self) -> bool {
         self.end.as_ref().is_none_or(|end| end.revision == self.preview.revision)
@@ -86,6 +94,7 @@ impl Admin {
         Ok(Some(EventDetail {
             seq,
             received_at: entry.received_at,
+            erased_at: entry.erased_at,
             stage: Stage::of(entry, end.as_ref()),
             end,
             refusal: entry.refusal.clone(),

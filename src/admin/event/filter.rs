@@ -156,7 +156,7 @@ mod tests {
         let body =
             r#"{"type":"track","event":"Order Completed","userId":"u1","anonymousId":"a1","x":"\u00fcber"}"#;
         let body = body.as_bytes().to_vec().into();
-        let entry = Entry { received_at: Millis(0), refusal: None, is_lost: false, body };
+        let entry = Entry { received_at: Millis(0), refusal: None, is_lost: false, erased_at: None, body };
         let filter = |change: fn(&mut Filter)| {
             let mut filter = Filter::default();
             change(&mut filter);

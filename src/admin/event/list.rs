@@ -27,6 +27,8 @@ pub struct Row {
     pub seq: Seq,
     /// When it was received.
     pub received_at: Millis,
+    /// Whether it was erased at the person's request.
+    pub is_erased: bool,
     /// How it stands.
     pub stage: Stage,
     /// Type, name and person.
@@ -116,8 +118,14 @@ impl<'a> Search<'a> {
             };
             let end = end_of(&block, &ends, place);
             if self.filter.admit_end(entry, end) {
-                let (stage, code) = (Stage::of(entry, end), reason_code(entry, end).cloned());
-                self.rows.push(Row { seq: place, received_at: entry.received_at, stage, summary, code });
+                self.rows.push(Row {
+                    seq: place,
+                    received_at: entry.received_at,
+                    is_erased: entry.erased_at.is_some(),
+                    stage: Stage::of(entry, end),
+                    summary,
+                    code: reason_code(entry, end).cloned(),
+                });
             }
             self.ends = Some(ends);
         }

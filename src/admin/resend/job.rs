@@ -3,6 +3,7 @@
 use crate::admin::Digest;
 use crate::admin::event::{Filter, Stage, StageFilter};
 use crate::clock::Millis;
+use crate::engine::event::Person;
 use crate::journal::{End, Entry, ResendId, Seq, State};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -124,6 +125,10 @@ pub enum SkipReason {
     RefusedOnIngest,
     /// Its stored bytes are damaged.
     Lost,
+    /// It was erased at the person's request.
+    Erased,
+    /// It asks for a person to be deleted, which is asked for anew where it is wanted again.
+    Deletion,
     /// Its time to be kept was over.
     Dropped,
     /// The rules it was evaluated with are not kept any more.
@@ -140,6 +145,8 @@ impl SkipReason {
             Self::Delivered => "delivered before",
             Self::RefusedOnIngest => "failed on ingest, so no rule can map it",
             Self::Lost => "lost to damage",
+            Self::Erased => "erased at the person's request",
+            Self::Deletion => "a deletion; ask for it anew",
             Self::Dropped => "past its time to be kept",
             Self::RevisionNotKept => "its rules revision is not kept any more",
             Self::Cancelled => "cancelled before it was sent",
@@ -226,11 +233,13 @@ impl ResendJob {
         }
         match end {
             _ if entry.is_lost => Pick::Skip(SkipReason::Lost),
+            _ if entry.erased_at.is_some() => Pick::Skip(SkipReason::Erased),
             _ if entry.refusal.is_some() => Pick::Skip(SkipReason::RefusedOnIngest),
             None => Pick::Skip(SkipReason::Pending),
             Some(End { state: State::Delivered, .. }) if !self.include_delivered => {
                 Pick::Skip(SkipReason::Delivered)
             }
+            Some(_) if Person::of_deletion(&entry.body).is_some() => Pick::Skip(SkipReason::Deletion),
             Some(_) => Pick::Yes,
         }
     }
@@ -284,7 +293,7 @@ mod tests {
 
     fn entry() -> Entry {
         let body = br#"{"type":"track","event":"Tested","userId":"user_1"}"#.to_vec().into();
-        Entry { received_at: Millis(100), refusal: None, is_lost: false, body }
+        Entry { received_at: Millis(100), refusal: None, is_lost: false, erased_at: None, body }
     }
 
     fn end(state: State) -> End {
@@ -304,6 +313,16 @@ mod tests {
         assert_eq!(job.pick(Seq(5), &entry(), Some(&delivered), None), Pick::Yes);
         assert_eq!(job.selection.next(Seq(4)), Some(Seq(5)));
         assert_eq!(job.selection.next(Seq(6)), None);
+    }
+
+    #[test]
+    fn what_was_erased_and_what_deletes_a_person_is_not_sent_again() {
+        let job = job(Selection::Events(vec![Seq(5)]));
+        let dead = end(State::Dead);
+        let erased = Entry::erased(Millis(100), Millis(200), "{}".into());
+        assert_eq!(job.pick(Seq(5), &erased, Some(&dead), None), Pick::Skip(SkipReason::Erased));
+        let deletion = Entry { body: br#"{"type":"delete","userId":"user_1"}"#.to_vec().into(), ..entry() };
+        assert_eq!(job.pick(Seq(5), &deletion, Some(&dead), None), Pick::Skip(SkipReason::Deletion));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! Deliberately no opinion on what a call must have; that is what rules say.
 
 pub mod batch;
+pub mod deletion;
 pub mod kind;
 pub mod owned;
 pub mod path;
@@ -14,6 +15,7 @@ pub mod tape;
 pub mod text;
 pub mod time;
 
+pub use deletion::{Ids, Person};
 pub use kind::{CallKind, KindSet};
 pub use owned::OwnedJson;
 pub use path::Path;

@@ -10,9 +10,10 @@ pub use store::MemoryStore;
 
 use super::window::{Window, WindowPolicy};
 use super::{
-    AppendError, Appended, Block, Counts, End, Entry, Journal, JournalError, NewEvent, Replaced, ResendId,
-    Seq, Settling, UploadId, UploadNote,
+    AppendError, Appended, Block, Counts, End, Entry, Erasure, Journal, JournalError, NewEvent, Replaced,
+    ResendId, Seq, Settling, UploadId, UploadNote,
 };
+use crate::clock::Millis;
 use async_trait::async_trait;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -130,7 +131,7 @@ impl Log {
         self.window.push(at, event.dedup, event.received_at);
         let body = bytes::Bytes::from(event.body);
         let NewEvent { received_at, refusal, .. } = event;
-        open.entries.push(Entry { received_at, refusal, is_lost: false, body });
+        open.entries.push(Entry { received_at, refusal, is_lost: false, erased_at: None, body });
         self.ends.push(None);
         self.counts.accepted += 1;
         self.counts.pending += 1;
@@ -175,6 +176,18 @@ impl Log {
         }
         while let Some(Some(_)) = self.ends.get(self.settled_until) {
             self.settled_until += 1;
+        }
+        Ok(())
+    }
+
+    fn erase(&mut self, erasures: Vec<Erasure>, now: Millis) -> Result<(), JournalError> {
+        for Erasure { at, remains } in erasures {
+            let Some((_, block)) = self.blocks.range_mut(..=at.0).next_back() else { continue };
+            let index = at.0.checked_sub(block.first.0).and_then(|index| usize::try_from(index).ok());
+            let entry = index.and_then(|index| Arc::make_mut(block).entries.get_mut(index));
+            if let Some(entry) = entry {
+                *entry = Entry::erased(entry.received_at, now, remains.into());
+            }
         }
         Ok(())
     }
@@ -254,12 +267,15 @@ impl Journal for MemoryJournal {
     fn broken(&self) -> Option<String> {
         self.log().broken.clone()
     }
+
+    async fn erase(&self, erasures: Vec<Erasure>, now: Millis) -> Result<(), JournalError> {
+        self.log().erase(erasures, now)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Millis;
     use crate::journal::{DedupKey, State};
 
     fn event(number: u128) -> NewEvent {

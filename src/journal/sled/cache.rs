@@ -49,6 +49,20 @@ impl Cache {
         }
     }
 
+    /// Lets go of the blocks that hold these places, because they are not as they were.
+    pub(super) fn forget(&self, places: impl Iterator<Item = Seq>) {
+        let mut held = self.held();
+        for at in places {
+            let holding = held.blocks.range(..=at.0).next_back();
+            let gone = holding.filter(|(_, block)| block.end() > at).map(|(first, _)| *first);
+            if let Some(block) = gone.and_then(|first| held.blocks.remove(&first)) {
+                held.bytes -= size(&block);
+            }
+        }
+        let Held { blocks, order, .. } = &mut *held;
+        order.retain(|first| blocks.contains_key(first));
+    }
+
     /// Lets go of everything before `at`, which is not in the log any more.
     pub(super) fn forget_below(&self, at: Seq) {
         let mut held = self.held();
@@ -75,7 +89,7 @@ mod tests {
 
     fn block(first: u64, count: usize) -> Arc<Block> {
         let body = vec![b' '; 1000].into();
-        let entry = Entry { received_at: Millis(0), refusal: None, is_lost: false, body };
+        let entry = Entry { received_at: Millis(0), refusal: None, is_lost: false, erased_at: None, body };
         Arc::new(Block { first: Seq(first), entries: vec![entry; count] })
     }
 
@@ -91,6 +105,9 @@ mod tests {
         }
         cache.put(block(30, 4));
         assert!(cache.holding(Seq(0)).is_none() && cache.holding(Seq(30)).is_some());
+        cache.forget([Seq(20), Seq(25)].into_iter());
+        assert!(cache.holding(Seq(21)).is_none() && cache.holding(Seq(30)).is_some());
+        cache.put(block(20, 2));
         cache.forget_below(Seq(30));
         assert!(cache.holding(Seq(20)).is_none() && cache.holding(Seq(33)).is_some());
     }

@@ -8,6 +8,7 @@
 use super::database::{directory_bytes, sync_directory};
 use super::generation::Generation;
 use super::options::SyncHook;
+use super::purge::PurgeStep;
 use crate::journal::{JournalError, Seq};
 use crate::point::{self, CommitPoint};
 use crate::telemetry::Cause;
@@ -17,11 +18,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::time::{Duration, Instant};
 
 /// Generations that stay open after reading, beside the newest.
 const OPEN_MOST: usize = 2;
 /// A generation without a block is smaller than this; a larger one that shows none is not thrown away.
 const EMPTY_MOST: u64 = 8 << 20;
+
+/// How long readers may take to let go of a generation that is to be replaced.
+const LET_GO: Duration = Duration::from_secs(2);
 
 /// All generations.
 #[derive(Debug)]
@@ -232,6 +237,50 @@ impl Chain {
         self.remove_directory(&name).map_err(|error| self.failed(&error))
     }
 
+    /// An empty generation under another name, to become a copy of the one that starts at `first`.
+    pub(super) fn draft(&self, first: Seq) -> Result<Generation, JournalError> {
+        let directory = self.directory.join(DRAFT.name(first));
+        if directory.exists() {
+            fs::remove_dir_all(&directory).map_err(|error| self.failed(&error))?;
+        }
+        Generation::open_in(&directory, first, self.on_sync.clone())
+    }
+
+    /// Puts the finished draft of `slot`, which nobody may hold any more, in its place. Says no while a reader holds on to
+    /// the old one. After a kill at any moment, the next start finds the old one or the draft.
+    pub(super) fn replace(&self, slot: &Slot, told: &dyn Fn(PurgeStep)) -> Result<bool, JournalError> {
+        // Whoever wants to read it meanwhile waits here.
+        let mut handle = slot.handle.lock().unwrap_or_else(PoisonError::into_inner);
+        handle.open = None;
+        let started = Instant::now();
+        while handle.lent.strong_count() > 0 {
+            if started.elapsed() > LET_GO {
+                return Ok(false);
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        if handle.dropped {
+            return Ok(true);
+        }
+        let (draft, whole) =
+            (self.directory.join(DRAFT.name(slot.first)), self.directory.join(WHOLE.name(slot.first)));
+        let swapped = rename_durably(&self.directory, &draft, &whole).and_then(|()| {
+            told(PurgeStep::Whole);
+            put_in_place(&self.directory, slot.first, told)
+        });
+        swapped.map_err(|error| self.failed(&error))?;
+        drop(handle);
+        self.measure(slot);
+        told(PurgeStep::Removed);
+        Ok(true)
+    }
+
+    /// The open generation of a slot that is known by reference; none once it was dropped.
+    pub(super) fn generation_of(&self, slot: &Slot) -> Result<Option<Arc<Generation>>, JournalError> {
+        let slots = self.slots();
+        slots.get(&slot.first.0).map_or(Ok(None), |slot| self.generation(slot))
+    }
+
     /// The generation that is written to.
     pub(super) fn newest(&self) -> Option<Arc<Generation>> {
         let last = self.last()?;
@@ -307,6 +356,15 @@ impl Chain {
 
     // Finishes what a crash interrupted, and lists the generations, oldest first.
     fn tidy(&self) -> std::io::Result<Vec<Seq>> {
+        for entry in fs::read_dir(&self.directory)?.collect::<Result<Vec<_>, _>>()? {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if let Some(first) = WHOLE.parse(&name) {
+                put_in_place(&self.directory, first, &|_| {})?;
+            } else if DRAFT.parse(&name).is_some() {
+                fs::remove_dir_all(entry.path())?;
+            }
+        }
         let mut firsts = Vec::new();
         for entry in fs::read_dir(&self.directory)? {
             let entry = entry?;
@@ -336,12 +394,7 @@ impl Chain {
 
     // The name changes first, so that half a generation is never taken for a whole one.
     fn remove_directory(&self, name: &Path) -> std::io::Result<()> {
-        let file_name = name.file_name().unwrap_or_default().to_string_lossy();
-        let dropped = self.directory.join(format!("dropped-{file_name}"));
-        point::pass(CommitPoint::DropBegun);
-        fs::rename(name, &dropped)?;
-        point::pass(CommitPoint::DropRenamed);
-        sync_directory(&self.directory)?;
+        let dropped = set_aside(&self.directory, name)?;
         point::pass(CommitPoint::DropNamed);
         fs::remove_dir_all(dropped)
     }
@@ -349,6 +402,52 @@ impl Chain {
     fn failed(&self, error: &std::io::Error) -> JournalError {
         JournalError::Storage(format!("the data directory `{}`: {error}", self.directory.display()))
     }
+}
+
+/// The start of a name that a copy of a generation has before it is part of the log.
+struct Prefix(&'static str);
+
+/// It is being written, and of no use after a crash.
+const DRAFT: Prefix = Prefix("draft-");
+/// It is whole, and to be put in place.
+const WHOLE: Prefix = Prefix("whole-");
+
+impl Prefix {
+    fn name(&self, first: Seq) -> String {
+        format!("{}{:020}", self.0, first.0)
+    }
+
+    fn parse(&self, name: &str) -> Option<Seq> {
+        let digits = name.strip_prefix(self.0).filter(|digits| digits.len() == 20)?;
+        digits.parse().ok().map(Seq)
+    }
+}
+
+// The old generation goes first: while the whole copy has its own name, the next start knows what was meant.
+fn put_in_place(directory: &Path, first: Seq, told: &dyn Fn(PurgeStep)) -> std::io::Result<()> {
+    let old = Generation::directory(directory, first);
+    let aside = if old.exists() { Some(set_aside(directory, &old)?) } else { None };
+    told(PurgeStep::Aside);
+    rename_durably(directory, &directory.join(WHOLE.name(first)), &old)?;
+    told(PurgeStep::Swapped);
+    aside.map_or(Ok(()), fs::remove_dir_all)
+}
+
+fn set_aside(directory: &Path, name: &Path) -> std::io::Result<PathBuf> {
+    let file_name = name.file_name().unwrap_or_default().to_string_lossy();
+    let dropped = directory.join(format!("dropped-{file_name}"));
+    if dropped.exists() {
+        fs::remove_dir_all(&dropped)?;
+    }
+    point::pass(CommitPoint::DropBegun);
+    fs::rename(name, &dropped)?;
+    point::pass(CommitPoint::DropRenamed);
+    sync_directory(directory).map(|()| dropped)
+}
+
+fn rename_durably(directory: &Path, from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::rename(from, to)?;
+    sync_directory(directory)
 }
 
 impl Slot {

@@ -82,13 +82,21 @@ impl Draft {
 
     pub(super) fn push(&mut self, event: NewEvent) {
         let NewEvent { dedup, received_at, refusal, body } = event;
-        let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
-        if let Some(refusal) = &refusal {
-            self.refusals.push((self.rows.len() as u32, refusal.clone()));
+        self.push_entry(
+            dedup,
+            Entry { received_at, refusal, is_lost: false, erased_at: None, body: body.into() },
+        );
+    }
+
+    /// Adds an event as a reader sees it, for writing a block anew.
+    pub(super) fn push_entry(&mut self, dedup: DedupKey, entry: Entry) {
+        let length = u32::try_from(entry.body.len()).unwrap_or(u32::MAX);
+        if let Some(refusal) = entry.erased_at.map(erased_mark).or_else(|| entry.refusal.clone()) {
+            self.refusals.push((self.rows.len() as u32, refusal));
         }
-        self.rows.push(Row { key: dedup.0.to_be_bytes(), received_at: received_at.0, length });
-        self.payload.extend_from_slice(&body);
-        self.entries.push(Entry { received_at, refusal, is_lost: false, body: body.into() });
+        self.rows.push(Row { key: dedup.0.to_be_bytes(), received_at: entry.received_at.0, length });
+        self.payload.extend_from_slice(&entry.body);
+        self.entries.push(entry);
     }
 
     /// The bytes to store, and the block as a reader will see it.
@@ -123,6 +131,19 @@ impl Draft {
         seal(self.first, &mut bytes);
         Ok((bytes, Block { first: self.first, entries: self.entries }))
     }
+}
+
+/// An erased event is stored as one that was refused with this code, its message the time: so the version that knows no
+/// erasing reads it as refused, and not as damage.
+const ERASED: &str = "erased";
+
+fn erased_mark(at: Millis) -> Refusal {
+    Refusal { code: ERASED.to_owned(), message: at.0.to_string(), pointer: String::new() }
+}
+
+fn parse_erased_mark(refusal: &Refusal) -> Option<Millis> {
+    let is_mark = refusal.code == ERASED && refusal.pointer.is_empty();
+    is_mark.then(|| refusal.message.parse().ok().map(Millis)).flatten()
 }
 
 fn seal(first: Seq, bytes: &mut [u8]) {
@@ -236,7 +257,7 @@ impl<'a> Stored<'a> {
             })?;
             let body = payload.slice(at..end);
             let received_at = Millis(row.received_at);
-            entries.push(Entry { received_at, refusal: None, is_lost: false, body });
+            entries.push(Entry { received_at, refusal: None, is_lost: false, erased_at: None, body });
             at = end;
         }
         let rest = payload.get(at..).unwrap_or_default();
@@ -248,7 +269,10 @@ impl<'a> Stored<'a> {
                 let entry = entry.ok_or_else(|| {
                     damaged(self.first, format!("a refusal of event {index}, which is not there"))
                 })?;
-                entry.refusal = Some(refusal);
+                match parse_erased_mark(&refusal) {
+                    Some(at) => entry.erased_at = Some(at),
+                    None => entry.refusal = Some(refusal),
+                }
             }
         }
         Ok(Block { first: self.first, entries })
@@ -361,6 +385,23 @@ mod tests {
                 .collect();
             assert_eq!(keys, expected);
         }
+    }
+
+    #[test]
+    fn an_erased_event_reads_back_as_erased_between_its_neighbours() {
+        let given = events(4);
+        let mut draft = Draft::new(Seq(41));
+        draft.push(given[0].clone());
+        draft.push_entry(given[1].dedup, Entry::erased(given[1].received_at, Millis(77), "{}".into()));
+        draft
+            .push_entry(given[2].dedup, Entry::erased(given[2].received_at, Millis(-1), bytes::Bytes::new()));
+        draft.push(given[3].clone());
+        let (bytes, block) = draft.finish(&mut Encoder::new().unwrap()).unwrap();
+        let read = Stored::parse(Seq(41), &bytes).unwrap();
+        assert_eq!(read.unpack().unwrap(), block);
+        assert_eq!(block.entries[2].erased_at, Some(Millis(-1)));
+        assert!(block.entries[3].refusal.is_some() && block.entries[3].erased_at.is_none());
+        assert_eq!(read.known_backwards().last().unwrap().1, given[0].dedup);
     }
 
     #[test]

@@ -49,7 +49,16 @@ impl Generation {
 
     /// Opens the generation that starts at `first`, or makes it.
     pub(super) fn open(under: &Path, first: Seq, on_sync: Option<SyncHook>) -> Result<Self, JournalError> {
-        Ok(Self { first, database: Database::open(&Self::directory(under, first), on_sync)? })
+        Self::open_in(&Self::directory(under, first), first, on_sync)
+    }
+
+    /// The same in a directory that is not part of the log yet.
+    pub(super) fn open_in(
+        directory: &Path,
+        first: Seq,
+        on_sync: Option<SyncHook>,
+    ) -> Result<Self, JournalError> {
+        Ok(Self { first, database: Database::open(directory, on_sync)? })
     }
 
     /// The place of its first event, once it has one.
@@ -84,6 +93,18 @@ impl Generation {
             let Some(first) = self.first_of_block_at_or_before(at)? else { return Ok(None) };
             let block = self.read(first)?.unpack()?;
             Ok((block.end() > at).then_some(block))
+        })
+    }
+
+    /// The block that starts at `first`, and what tells each of its events from its repetition.
+    pub(super) fn block_with_keys(&self, first: Seq) -> Result<(Block, Vec<DedupKey>), JournalError> {
+        guarded(first, || {
+            let found = self.read(first)?;
+            let bytes = join(&found.chunks);
+            let stored = Stored::parse(first, &bytes)?;
+            let mut keys: Vec<_> = stored.known_backwards().map(|(_, key, _)| key).collect();
+            keys.reverse();
+            Ok((stored.unpack()?, keys))
         })
     }
 

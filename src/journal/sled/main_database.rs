@@ -8,9 +8,11 @@
 
 use super::database::{Database, VALUE_MOST};
 use super::digest::{Digest, Digests};
+use super::erasure::Mark;
 use super::health::Health;
 use super::options::SyncHook;
 use super::page::Page;
+use crate::clock::Millis;
 use crate::journal::{Counts, JournalError, Seq, Table, UploadId, UploadNote};
 use crate::point::{self, CommitPoint};
 use serde::{Deserialize, Serialize};
@@ -20,6 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 const ENDS: u8 = b'e';
 const UPLOADS: u8 = b'u';
+const ERASED: u8 = b'x';
 const STANDING: &[u8] = b"s";
 /// The version of the standing and of upload notes that this code writes, and the only one so far.
 const VERSION: u8 = 1;
@@ -27,6 +30,8 @@ const VERSION: u8 = 1;
 const CHUNK: usize = 30 << 10;
 /// Bytes that are kept of CleverTap's words in an upload note.
 const ANSWER_MOST: usize = 16 << 10;
+/// Notes of erased events that are written at once, so that nobody waits long for the lock.
+const ERASED_AT_ONCE: usize = 500;
 /// The largest key of a table.
 const KEY_MOST: usize = 1 << 10;
 
@@ -251,10 +256,55 @@ impl MainDatabase {
             count += 1;
             // Small steps, so that nobody waits long for the lock.
             if count.is_multiple_of(1000) {
-                self.remove(std::mem::take(&mut batch))?;
+                self.change(std::mem::take(&mut batch))?;
             }
         }
-        self.remove(batch)
+        self.change(batch)
+    }
+
+    /// Notes durably that these events are erased; those before one that failed stay noted.
+    pub(super) fn put_erased(&self, marks: &[(Seq, Mark)]) -> Result<(), JournalError> {
+        for marks in marks.chunks(ERASED_AT_ONCE) {
+            let mut batch = sled::Batch::default();
+            for (at, mark) in marks {
+                let bytes = postcard::to_extend(&(mark.at.0, &mark.remains[..]), vec![VERSION])
+                    .map_err(|error| unpackable(&error))?;
+                batch.insert(erased_key(*at).as_slice(), bytes);
+            }
+            self.change(batch)?;
+        }
+        Ok(())
+    }
+
+    /// The events that are noted as erased.
+    pub(super) fn erased(&self) -> Result<Vec<(Seq, Mark)>, JournalError> {
+        let noted = self.database.db.range(erased_key(Seq(0))..=erased_key(Seq(u64::MAX)));
+        noted
+            .map(|entry| {
+                let (key, bytes) = entry.map_err(unreadable)?;
+                let (at, remains): (i64, Vec<u8>) = parse_versioned("a note of an erased event", &bytes)?;
+                let place =
+                    key.get(1..).and_then(|key| key.first_chunk::<8>()).map(|key| u64::from_be_bytes(*key));
+                Ok((Seq(place.unwrap_or_default()), Mark { at: Millis(at), remains: remains.into() }))
+            })
+            .collect()
+    }
+
+    /// Forgets the notes of erased events from `from` on and before `until`.
+    pub(super) fn forget_erased(&self, from: Seq, until: Seq) -> Result<(), JournalError> {
+        let noted: Vec<_> = self
+            .database
+            .db
+            .range(erased_key(from)..erased_key(until))
+            .keys()
+            .collect::<Result<_, _>>()
+            .map_err(unreadable)?;
+        for keys in noted.chunks(ERASED_AT_ONCE) {
+            let mut batch = sled::Batch::default();
+            keys.iter().for_each(|key| batch.remove(key));
+            self.change(batch)?;
+        }
+        Ok(())
     }
 
     /// Bytes on the disk.
@@ -266,7 +316,7 @@ impl MainDatabase {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn remove(&self, batch: sled::Batch) -> Result<(), JournalError> {
+    fn change(&self, batch: sled::Batch) -> Result<(), JournalError> {
         let _one_writer = self.one_writer();
         self.commit(&self.database.db, batch)
     }
@@ -325,6 +375,10 @@ fn page_key(number: u64, chunk: u16) -> Vec<u8> {
 fn parse_page_key(key: &[u8]) -> Option<(u64, u16)> {
     let (number, chunk) = key.get(1..)?.split_first_chunk::<8>()?;
     Some((u64::from_be_bytes(*number), u16::from_be_bytes(*chunk.first_chunk::<2>()?)))
+}
+
+fn erased_key(at: Seq) -> Vec<u8> {
+    [&[ERASED][..], &at.0.to_be_bytes()].concat()
 }
 
 fn upload_key(id: UploadId) -> Vec<u8> {

@@ -6,6 +6,8 @@
 //! Two threads write: the committer events, the settler ends. Everything else reads, and one more thread makes indices.
 //!
 //! It deliberately trusts sled with nothing that it does not keep: see `database.rs` for syncing, `format.rs` for checksums.
+//! Erased events are noted in `main/` and hidden from readers by `erasure.rs` until `purge.rs` has written their generation
+//! anew.
 //!
 //! First thing to know: events are durable before their ends can be, so after a crash no end refers to a lost event.
 
@@ -15,6 +17,7 @@ mod committer;
 mod damage;
 mod database;
 mod digest;
+mod erasure;
 mod format;
 mod generation;
 mod health;
@@ -25,6 +28,7 @@ mod lock;
 mod main_database;
 mod options;
 mod page;
+mod purge;
 mod queue;
 mod retention;
 mod room;
@@ -35,12 +39,14 @@ mod start;
 mod store;
 
 pub use options::{Options, SyncHook};
+pub use purge::{PurgeHook, PurgeStep};
 pub use store::SledStore;
 
 use self::cache::Cache;
 use self::chain::Chain;
 use self::committer::Intake;
 use self::damage::Damage;
+use self::erasure::Erasures;
 use self::health::Health;
 use self::index::Index;
 use self::lock::DirectoryLock;
@@ -50,8 +56,8 @@ use self::room::Room;
 use self::settler::Settler;
 use super::room::is_longer_ago;
 use super::{
-    AppendError, Appended, Block, Counts, Effort, End, Full, Journal, JournalError, NewEvent, Query,
-    Replaced, ResendId, Retention, Seq, Settling, Sought, Swept, UploadId, UploadNote, Usage,
+    AppendError, Appended, Block, Counts, Effort, End, Erasure, Full, Journal, JournalError, NewEvent,
+    Purged, Query, Replaced, ResendId, Retention, Seq, Settling, Sought, Swept, UploadId, UploadNote, Usage,
 };
 use crate::clock::Millis;
 use async_trait::async_trait;
@@ -75,6 +81,8 @@ struct Parts {
     cache: Arc<Cache>,
     index: Arc<Index>,
     damage: Damage,
+    erasures: Erasures,
+    on_purge: Option<PurgeHook>,
     room: Arc<Room>,
     main: Arc<MainDatabase>,
     health: Arc<Health>,
@@ -133,12 +141,13 @@ impl Parts {
 
     // What is written and not synced yet is not there for readers: it starts at the end.
     fn durable(&self, block: Option<Block>) -> Option<Arc<Block>> {
-        let block = Arc::new(block.filter(|block| block.first < self.end())?);
-        // What stands for lost events is made anew each time, and would only push others out.
-        if !block.entries.iter().any(|entry| entry.is_lost) {
-            self.cache.put(block.clone());
-        }
-        Some(block)
+        let block = block.filter(|block| block.first < self.end())?;
+        Some(self.erasures.apply(block, |block| {
+            // What stands for lost events is made anew each time, and would only push others out.
+            if !block.entries.iter().any(|entry| entry.is_lost) {
+                self.cache.put(block.clone());
+            }
+        }))
     }
 
     /// What the pages of ends say of consecutive events.
@@ -165,9 +174,12 @@ impl Parts {
         let _one_at_a_time = self.sweeping.lock().unwrap_or_else(PoisonError::into_inner);
         let settled_until = self.settled_until();
         let Self { chain, main, cache, room, damage, .. } = self;
-        let swept = retention::Sweep { chain, main, cache, room, damage, settled_until }.run(retention, now);
+        let swept =
+            retention::Sweep { chain, main, cache, room, damage, settled_until }.run(retention, now)?;
         self.index.forget_below(chain.oldest());
-        swept
+        // What was dropped is gone from the disk, too.
+        self.erasures.forget(main, Seq(0), chain.oldest())?;
+        Ok(swept)
     }
 
     // Whether the newest generation has gone on for so long that its first events would outstay their time.
@@ -294,5 +306,26 @@ impl Journal for SledJournal {
         }
         let parts = self.parts.clone();
         blocking(move || parts.sweep(retention, now)).await
+    }
+
+    async fn erase(&self, erasures: Vec<Erasure>, now: Millis) -> Result<(), JournalError> {
+        let parts = self.parts.clone();
+        blocking(move || parts.erasures.note(&parts.main, &parts.cache, erasures, parts.end(), now)).await
+    }
+
+    async fn purge(&self) -> Result<Purged, JournalError> {
+        if self.unpurged() == 0 {
+            return Ok(Purged::default());
+        }
+        let newest = self.parts.chain.newest().map(|generation| generation.first());
+        if newest.is_some_and(|first| self.parts.erasures.reach(first)) {
+            self.parts.intake.rotate().await;
+        }
+        let parts = self.parts.clone();
+        blocking(move || parts.purge()).await
+    }
+
+    fn unpurged(&self) -> u64 {
+        self.parts.erasures.count()
     }
 }

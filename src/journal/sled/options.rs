@@ -1,5 +1,6 @@
 //! What can be set about the durable journal. Every default is the measured or reasoned one; nothing here is a rule.
 
+use super::purge::PurgeHook;
 use crate::journal::WindowPolicy;
 use crate::telemetry::Telemetry;
 use std::io;
@@ -39,6 +40,8 @@ pub struct Options {
     pub on_sync: Option<SyncHook>,
     /// Where commits are told.
     pub telemetry: Telemetry,
+    /// Called after each step in which the bytes of erased events go.
+    pub on_purge: Option<PurgeHook>,
 }
 
 impl Default for Options {
@@ -57,6 +60,7 @@ impl Default for Options {
             index: true,
             on_sync: None,
             telemetry: Telemetry::default(),
+            on_purge: None,
         }
     }
 }

@@ -4,6 +4,7 @@ use super::cache::Cache;
 use super::chain::{Chain, Tip};
 use super::committer::{Committer, Intake};
 use super::damage::Damage;
+use super::erasure::Erasures;
 use super::format::Encoder;
 use super::health::Health;
 use super::index::Index;
@@ -64,6 +65,8 @@ pub(super) fn open(
         cache: cache.clone(),
         index: index.clone(),
         damage: Damage::default(),
+        erasures: Erasures::load(&main)?,
+        on_purge: options.on_purge.clone(),
         room: room.clone(),
         main: main.clone(),
         health: health.clone(),

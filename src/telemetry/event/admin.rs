@@ -10,6 +10,10 @@ use std::path::Path;
 pub(crate) trait AccountName: Display + Debug {}
 
 notes! { "tapline::admin";
+    /// A program asked for it; whom it is about is in the journal alone.
+    info DeletionAsked { persons: usize }
+    "persons are to be deleted" [persons];
+
     /// Without the name that was tried: people type passwords into the wrong field.
     warn SignInRefused { address: Option<IpAddr> }
     "a sign-in was refused" [client.address = address.map(tracing::field::display)];

@@ -177,6 +177,18 @@ impl Listed for Doubt {
 }
 
 notes! { "tapline::delivery";
+    /// CleverTap took a delete call; it deletes within a day, which it does not report.
+    info PersonsDeleted { call: u64, persons: u32, duration_ms: u64, status: Option<u16> }
+    "persons deleted at CleverTap" [call.id = call, persons, duration_ms, status];
+
+    /// A delete call was not taken: it is made again, or its event says why not.
+    warn DeletionFailed<'a> { call: u64, persons: u32, duration_ms: u64, status: Option<u16>, attempt: u32, error: Cause<'a> }
+    "a deletion failed" [call.id = call, persons, duration_ms, status, attempt, %error];
+
+    /// No reader sees the earlier events of these deletions' persons any more.
+    info PersonsErased { deletions: usize }
+    "the events of deleted persons are erased" [deletions];
+
     /// Settings changed, and there is somebody to send to again.
     info DeliveryResumed {}
     "delivery goes on";

@@ -62,6 +62,22 @@ notes! { "tapline::journal";
     error SweepFailed<'a> { error: Cause<'a> }
     "events past their time could not be dropped" [%error];
 
+    /// The bytes of erased events have left one part of the log; `lost` could not be read before either.
+    info GenerationPurged { from: u64, until: u64, erased: u64, lost: u64 }
+    "a generation was written anew without what was erased" [from, until, erased, lost];
+
+    /// Tried again soon.
+    info GenerationInUse { from: u64 }
+    "a generation is being read and is written anew later" [from];
+
+    /// Readers see nothing of it; the bytes are still on the disk.
+    error GenerationNotPurged<'a> { from: u64, error: Cause<'a> }
+    "a damaged generation holds erased events and can not be written anew" [from, %error];
+
+    /// Tried again soon; readers see nothing of what is erased either way.
+    error PurgeFailed<'a> { error: Cause<'a> }
+    "the bytes of erased events could not be removed yet" [%error];
+
     /// One part of the log is gone.
     info GenerationDropped { from: u64, until: u64, bytes: u64 }
     "a generation was dropped" [from, until, bytes];

@@ -18,7 +18,11 @@ struct EventPage {
     title: String,
     summary: Summary,
     received: Moment,
+    /// When it was erased, if it was: then there is nothing else to show of the event itself.
+    erased: Option<Moment>,
     pill: Pill,
+    /// Whether it asks for a person to be deleted.
+    is_deletion: bool,
     end: EndView,
     upload: Option<UploadView>,
     /// What it had before it was sent again.
@@ -56,6 +60,10 @@ pub(in crate::web) async fn show(visit: Visit) -> Answer {
 /// `POST /events/{id}`: preview an edited copy. Stores nothing and sends nothing.
 pub(in crate::web) async fn preview(visit: Visit) -> Answer {
     let event = find(&visit).await?;
+    if event.erased_at.is_some() {
+        // Its page has nothing to edit.
+        return html(&page(&visit, &event, String::new(), None));
+    }
     let copy = visit.form.get("event").to_owned();
     let edited = visit.admin.preview_one(&copy, Some(event.received_at), true);
     if visit.wants_fragment() {
@@ -81,6 +89,7 @@ fn page(visit: &Visit, event: &EventDetail, copy: String, edited: Option<&Previe
     let title = match (summary.name.is_empty(), summary.kind.is_empty()) {
         (false, _) => summary.name.clone(),
         (true, false) => summary.kind.clone(),
+        (true, true) if event.erased_at.is_some() => "Erased event".to_owned(),
         (true, true) => event.seq.to_string(),
     };
     let sent_with = event.end.as_ref().map(|end| end.revision.clone());
@@ -90,7 +99,9 @@ fn page(visit: &Visit, event: &EventDetail, copy: String, edited: Option<&Previe
         title,
         summary,
         received: Moment::new(event.received_at, now),
+        erased: event.erased_at.map(|at| Moment::new(at, now)),
         pill: event.stage.into(),
+        is_deletion: event.is_deletion(),
         end: EndView::of(event),
         upload: event.upload.as_ref().map(|note| UploadView::of(note, now)),
         again: AgainView::of(event, now),

@@ -12,7 +12,7 @@ use crate::web::visit::{Answer, Visit};
 use askama::Template;
 
 /// The types of Segment's calls, as the filter offers them.
-const KINDS: [&str; 6] = ["track", "identify", "page", "screen", "group", "alias"];
+const KINDS: [&str; 7] = ["track", "identify", "page", "screen", "group", "alias", "delete"];
 
 #[derive(Template)]
 #[template(path = "page/events.html")]

@@ -43,6 +43,7 @@ impl RowView {
             kind: row.summary.kind,
             name: row.summary.name,
             who: match row.summary.who {
+                _ if row.is_erased => "erased".to_owned(),
                 Who::User(id) => id,
                 Who::Anonymous(id) => format!("anonymous {id}"),
                 Who::Nobody => String::new(),

@@ -29,6 +29,9 @@ impl EndView {
         };
         let sentence = message.map(|message| Prose::sentence(&message)).unwrap_or_else(|| {
             Prose::new(match event.stage {
+                Stage::Delivered if event.is_deletion() => {
+                    "CleverTap took the request to delete the person; it does so within a day."
+                }
                 Stage::Delivered => "CleverTap took every record of this event.",
                 Stage::Pending => "It is stored and waits to be delivered. Nothing is lost while it waits.",
                 Stage::Filtered => "A rule keeps it from being sent.",

@@ -65,13 +65,14 @@ impl Bench {
             status: rig.status.clone(),
             mapping: rig.mapping(),
             uploader: self.script.clone(),
+            slots: self.slots.clone(),
             policy: rig.policy.clone(),
         });
         let resends = resend::start(resend::Parts {
             journal,
             store: rig.store.clone(),
             clock: rig.clock.clone(),
-            desk: delivery.desk(self.slots.clone()),
+            desk: delivery.desk(),
             remapping: Box::new(SaidRemapping { now: rig.revision.clone() }),
             changed: self.admin.resends_changed(),
         });

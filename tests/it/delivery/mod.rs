@@ -7,6 +7,7 @@ mod answer;
 mod bench;
 mod client;
 mod connection;
+mod deletion;
 mod fault;
 mod order;
 mod pause;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tapline::clock::{FixedClock, Millis};
 use tapline::delivery::{
     CleverTap, Delivery, DeliveryPolicy, DeliveryStatus, LaneKey, Mapped, MappedRecord, Mapping, Parts,
-    RetryPolicy, Timeouts, TokenKey, Uploader, start,
+    RetryPolicy, Slots, Timeouts, TokenKey, Uploader, start,
 };
 use tapline::engine::Reason;
 use tapline::journal::memory::{MemoryJournal, MemoryStore};
@@ -30,6 +30,7 @@ pub struct Rig {
     /// The revision of the rules in force.
     pub revision: Arc<Mutex<Arc<str>>>,
     pub policy: DeliveryPolicy,
+    pub slots: Slots,
     accepted: AtomicU64,
 }
 
@@ -72,6 +73,7 @@ impl Rig {
             status: Arc::new(DeliveryStatus::default()),
             revision: Arc::new(Mutex::new("r1".into())),
             policy,
+            slots: Slots::default(),
             accepted: AtomicU64::new(0),
         }
     }
@@ -98,6 +100,7 @@ impl Rig {
             status: self.status.clone(),
             mapping: self.mapping(),
             uploader,
+            slots: self.slots.clone(),
             policy: self.policy.clone(),
         })
     }

@@ -4,10 +4,12 @@ use super::rig::number;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tapline::delivery::{Account, Answer, NoAnswer, NoAnswerKind, Reply, RetryAfter, Uploader};
 use tokio::time::Instant;
 
+type DeletionRule = dyn Fn(usize, &Value) -> Reply + Send + Sync;
 type Rule = dyn Fn(usize, &[Value]) -> Reply + Send + Sync;
 
 /// Answers every upload by a function of how many came before and what it carries, and remembers them all.
@@ -16,6 +18,10 @@ pub struct Script {
     takes: Duration,
     begun: Instant,
     uploads: Mutex<Vec<Upload>>,
+    deletion: Box<DeletionRule>,
+    asked: Mutex<Vec<Asked>>,
+    deletions_now: AtomicUsize,
+    deletions_most: AtomicUsize,
 }
 
 /// An upload that came.
@@ -30,7 +36,40 @@ pub struct Upload {
 impl Script {
     /// Answers by `rule`, at once.
     pub fn new(rule: impl Fn(usize, &[Value]) -> Reply + Send + Sync + 'static) -> Self {
-        Self { rule: Box::new(rule), takes: Duration::ZERO, begun: Instant::now(), uploads: Mutex::default() }
+        Self {
+            rule: Box::new(rule),
+            takes: Duration::ZERO,
+            begun: Instant::now(),
+            uploads: Mutex::default(),
+            deletion: Box::new(|_, _| answer(200, &json!({"status": "success"}))),
+            asked: Mutex::default(),
+            deletions_now: AtomicUsize::new(0),
+            deletions_most: AtomicUsize::new(0),
+        }
+    }
+
+    /// Answers every deletion by a function of how many came before and what it asks.
+    pub fn deleting(self, deletion: impl Fn(usize, &Value) -> Reply + Send + Sync + 'static) -> Self {
+        Self { deletion: Box::new(deletion), ..self }
+    }
+
+    /// Everything that was asked, in the order it began.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    /// What every deletion asked.
+    pub fn deletions(&self) -> Vec<Value> {
+        let of = |asked| match asked {
+            Asked::Delete(body) => Some(body),
+            Asked::Upload(_) => None,
+        };
+        self.asked().into_iter().filter_map(of).collect()
+    }
+
+    /// The most deletions there were at once.
+    pub fn most_deletions(&self) -> usize {
+        self.deletions_most.load(Ordering::SeqCst)
     }
 
     /// Answers so much later.
@@ -55,6 +94,8 @@ impl Uploader for Script {
         let body: Value = serde_json::from_slice(&body).unwrap();
         let records = body["d"].as_array().unwrap().clone();
         let at = self.begun.elapsed();
+        let numbers = records.iter().filter_map(|record| record["evtData"]["n"].as_u64()).collect();
+        self.asked.lock().unwrap().push(Asked::Upload(numbers));
         let before = {
             let mut uploads = self.uploads.lock().unwrap();
             uploads.push(Upload { at, records: records.clone() });
@@ -63,6 +104,29 @@ impl Uploader for Script {
         tokio::time::sleep(self.takes).await;
         (self.rule)(before, &records)
     }
+
+    async fn delete(&self, _account: &Account, body: Bytes) -> Reply {
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        let before = {
+            let mut asked = self.asked.lock().unwrap();
+            asked.push(Asked::Delete(body.clone()));
+            asked.iter().filter(|asked| matches!(asked, Asked::Delete(_))).count() - 1
+        };
+        let now = self.deletions_now.fetch_add(1, Ordering::SeqCst) + 1;
+        self.deletions_most.fetch_max(now, Ordering::SeqCst);
+        tokio::time::sleep(self.takes).await;
+        self.deletions_now.fetch_sub(1, Ordering::SeqCst);
+        (self.deletion)(before, &body)
+    }
+}
+
+/// An upload or a deletion that came, in the order they began.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Asked {
+    /// These numbers were uploaded.
+    Upload(Vec<u64>),
+    /// These persons were deleted.
+    Delete(Value),
 }
 
 /// An answer with this status and body.

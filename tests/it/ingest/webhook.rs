@@ -154,3 +154,31 @@ async fn an_array_may_hold_as_many_calls_and_bytes_as_segment_puts_into_one() {
     let more = app.send(&post(array(4001, 0))).await;
     assert_eq!((more.status, more.code().as_str()), (413, "too_many_events"));
 }
+
+#[tokio::test]
+async fn a_deletion_is_taken_from_the_webhook_in_both_forms_and_from_nobody_with_a_write_key_alone() {
+    let app = TestApp::start().await;
+    let deletion = r#"{"type":"DELETE","userId":"user_1","timestamp":"2026-01-01T00:00:00.000Z"}"#;
+    assert_eq!(app.post("/v1/webhooks/segment", deletion).await.status, 200);
+    assert_eq!(app.post("/v1/webhooks/segment", format!("[{deletion},{CALL}]")).await.status, 200);
+    let nameless = app.post("/v1/webhooks/segment", r#"{"type":"delete"}"#).await;
+    assert_eq!((nameless.status, nameless.code().as_str()), (400, "no_user_anon_id"));
+    let batch = format!(r#"{{"batch":[{deletion}]}}"#);
+    assert_eq!(app.post("/v1/batch", batch).await.status, 200);
+    let stored = app.stored().await;
+    let text = |index: usize| String::from_utf8(stored[index].body.to_vec()).unwrap();
+    for index in [0, 1] {
+        assert!(
+            text(index).contains(r#""type":"delete""#) && stored[index].refusal.is_none(),
+            "{}",
+            text(index)
+        );
+    }
+    let refusal = stored[3].refusal.as_ref().unwrap();
+    assert_eq!((refusal.code.as_str(), refusal.pointer.as_str()), ("deletion_not_here", "/batch/0/type"));
+    assert_eq!(stored.len(), 4);
+    // With a secret set, a deletion must be signed like everything else.
+    let app = builder().start().await;
+    assert_eq!(app.post("/v1/webhooks/segment", deletion).await.status, 401);
+    assert_eq!(app.send(&webhook(deletion).body(deletion)).await.status, 200);
+}

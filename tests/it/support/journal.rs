@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 use std::sync::Arc;
+use tapline::clock::Millis;
 use tapline::journal::memory::MemoryJournal;
 use tapline::journal::{
-    AppendError, Appended, Block, Counts, End, Journal, JournalError, NewEvent, Replaced, ResendId, Seq,
-    Settling, UploadId, UploadNote,
+    AppendError, Appended, Block, Counts, End, Erasure, Journal, JournalError, NewEvent, Replaced, ResendId,
+    Seq, Settling, UploadId, UploadNote,
 };
 use tokio::sync::watch;
 
@@ -92,5 +93,9 @@ impl Journal for GatedJournal {
 
     fn broken(&self) -> Option<String> {
         self.inner.broken()
+    }
+
+    async fn erase(&self, erasures: Vec<Erasure>, now: Millis) -> Result<(), JournalError> {
+        self.inner.erase(erasures, now).await
     }
 }

@@ -2,7 +2,7 @@ use super::{Browser, PASSWORD, form, text};
 use crate::support::app::{START, TestApp};
 use std::collections::BTreeSet;
 use tapline::journal::sled::Options;
-use tapline::journal::{End, Retention, Seq, Settling, State, UploadNote};
+use tapline::journal::{End, Erasure, Retention, Seq, Settling, State, UploadNote};
 
 async fn app() -> TestApp {
     TestApp::builder().variable("TAPLINE_ADMIN_PASSWORD", PASSWORD).start().await
@@ -376,4 +376,35 @@ async fn an_event_whose_time_is_over_says_so_and_the_list_ends_before_it() {
     let before = browser.get(&format!("/events?before={kept}")).await;
     assert_eq!((before.status, listed(before.text())), (200, (Vec::new(), None)));
     assert_eq!(app.app.journal.counts().filtered, 10);
+}
+
+#[tokio::test]
+async fn an_erased_event_shows_when_and_that_it_was_and_nothing_of_it() {
+    let app = app().await;
+    for number in 0..2 {
+        track(&app, "Canary", number).await;
+    }
+    let end =
+        End { state: State::Delivered, code: None, message: None, upload: None, revision: "r".to_owned() };
+    let ends = vec![(Seq(0), end.clone()), (Seq(1), end)];
+    app.app.journal.settle(Settling { upload: None, ends }).await.unwrap();
+    let remains = br#"{"type":"delete","personHash":"5f","erasedAt":"2026-01-01T00:00:10.000Z"}"#.to_vec();
+    let erasures = vec![Erasure::whole(Seq(0)), Erasure { at: Seq(1), remains }];
+    app.app.journal.erase(erasures, START).await.unwrap();
+    let browser = Browser::signed_in(&app).await;
+    let page = browser.get("/events/ev_0").await;
+    let words = text(&page);
+    assert!(words.contains("Erased on 2026-01-01 00:00:10 at the person's request."), "{words}");
+    assert!(words.contains("Delivered"), "{words}");
+    for hidden in ["Canary", "user_0", "Preview again", "Records and why"] {
+        assert!(!words.contains(hidden), "{hidden} in {words}");
+    }
+    let words = text(&browser.get("/events/ev_1").await);
+    assert!(words.contains("only a hash is kept") && words.contains("personHash"), "{words}");
+    assert!(words.contains("CleverTap took the request to delete the person"), "{words}");
+    let list = browser.get("/events").await;
+    assert_eq!(listed(list.text()).0, [1, 0]);
+    assert!(text(&list).contains("erased") && !list.text().contains("Canary"));
+    assert_eq!(listed(browser.get("/events?text=canary").await.text()).0, [] as [u64; 0]);
+    assert_eq!(listed(browser.get("/events?user=user_0").await.text()).0, [] as [u64; 0]);
 }

@@ -266,6 +266,7 @@ mod tests {
                 pointer: String::new(),
             }),
             is_lost: false,
+            erased_at: None,
             body: format!(
                 r#"{{"type":"track","event":"E{}","userId":"u{}","anonymousId":"u{number}"}}"#,
                 number % 5,

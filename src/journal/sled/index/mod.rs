@@ -87,6 +87,13 @@ impl Index {
         self.parts.write().unwrap_or_else(PoisonError::into_inner).remove(&first.0);
     }
 
+    /// Has the index of a generation made anew, because its events are not what they were.
+    pub(super) fn renew(&self, first: Seq) {
+        self.remove(first);
+        self.bell().wanted.insert(first.0);
+        self.ring();
+    }
+
     /// Lets go of generations that were dropped.
     pub(super) fn forget_below(&self, at: Seq) {
         let mut parts = self.parts.write().unwrap_or_else(PoisonError::into_inner);
@@ -141,9 +148,7 @@ impl Index {
 
     fn distrust(&self, first: Seq, error: &JournalError) {
         IndexDamaged { generation: first.0, error: Cause::of(error) }.tell();
-        self.remove(first);
-        self.bell().wanted.insert(first.0);
-        self.ring();
+        self.renew(first);
     }
 
     fn bell(&self) -> MutexGuard<'_, Bell> {

@@ -120,6 +120,7 @@ mod tests {
             received_at: Millis(number as i64 * 1000),
             refusal: number.is_multiple_of(4).then(|| refusal.clone()),
             is_lost: false,
+            erased_at: None,
             body: format!(
                 r#"{{"type":"track","event":"E{}","userId":"u{}","anonymousId":"a{number}"}}"#,
                 number % 2,

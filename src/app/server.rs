@@ -5,8 +5,11 @@ use super::operation::{self, Operations};
 use crate::ingest::{self, Ingest};
 use crate::{api, web};
 use actix_web::HttpServer;
-use actix_web::dev::Server;
+use actix_web::dev::{Extensions, Server, Service};
+use actix_web::http::ConnectionType;
+use actix_web::rt::net::TcpStream;
 use actix_web::web::Data;
+use std::any::Any;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -20,6 +23,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// A connection that is being closed may finish sending for this long.
 const CLOSE_TIME: Duration = Duration::from_secs(2);
+
+/// Who asks and then takes nothing of the answer is cut off after this long. The server itself waits for ever.
+const UNREAD_TIME: Duration = Duration::from_secs(20);
 
 /// Connections per thread; more wait to be taken.
 const CONNECTIONS: usize = 10_000;
@@ -36,7 +42,19 @@ pub(super) fn serve(
 ) -> io::Result<Server> {
     let admin = Data::from(Arc::clone(&app.admin));
     let mut server = HttpServer::new(move || {
+        let stopping = operations.stopping.clone();
         actix_web::App::new()
+            .wrap_fn(move |request, service| {
+                let (answered, stopping) = (service.call(request), stopping.clone());
+                async move {
+                    let mut response = answered.await?;
+                    if stopping.has_begun() {
+                        // Whoever sent on when the connection is closed would not know whether that arrived.
+                        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+                    }
+                    Ok(response)
+                }
+            })
             .app_data(admin.clone())
             .configure(operation::configure(Arc::clone(&operations)))
             .configure(ingest::configure(Arc::clone(&ingest)))
@@ -44,6 +62,7 @@ pub(super) fn serve(
             // Last, because what no room knows gets the console's 404 page.
             .configure(web::configure)
     })
+    .on_connect(bound_unread)
     .client_request_timeout(HEAD_TIME)
     .keep_alive(KEEP_ALIVE)
     .client_disconnect_timeout(CLOSE_TIME)
@@ -55,4 +74,12 @@ pub(super) fn serve(
         server = server.workers(workers);
     }
     Ok(server.listen(listener)?.run())
+}
+
+fn bound_unread(stream: &dyn Any, _data: &mut Extensions) {
+    if let Some(stream) = stream.downcast_ref::<TcpStream>() {
+        let millis = u32::try_from(UNREAD_TIME.as_millis()).unwrap_or(u32::MAX);
+        // A socket that is gone already needs no bound.
+        let _ = rustix::net::sockopt::set_tcp_user_timeout(stream, millis);
+    }
 }

@@ -2,12 +2,20 @@
 //!
 //! What goes wrong at CleverTap is tried in `delivery`; damaged bytes in `journal::damage`.
 
+/// Personal data and secrets on every path, looked for in everything that is said aloud.
+mod canary;
+/// Rules and settings that change while events come.
+mod change;
 /// A wall clock that jumps.
 mod clock;
 /// Disks that are full, refuse, or fail to sync.
 mod disk;
+/// Senders that mean harm, or do it.
+mod hostile;
 /// Senders of numbered calls, and a judge of what became of them.
 mod load;
+/// Everything at once against a model of what must hold.
+mod model;
 /// A disk of memory as a file system, with a switch for the power.
 mod mount;
 /// What is on a disk, and what would be after the power went.
@@ -18,3 +26,7 @@ mod point;
 mod power;
 /// Standing still, too few file handles, a long backlog, and the order of system calls.
 mod process;
+/// Hours of work in little: nothing grows.
+mod soak;
+/// Repetitions, oversizes, and two people saving at once.
+mod storm;

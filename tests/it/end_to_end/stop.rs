@@ -2,11 +2,18 @@
 //! upload that CleverTap does not answer is cut when its time is over, or at once on a second signal.
 
 use super::call;
+use crate::support::app::post;
+use crate::support::figure::{self, Fault};
+use crate::support::http::{Connection, Request};
 use crate::support::process::{Ended, Process};
 use crate::support::stand::{Stand, send, settled};
 use rustix::process::Signal;
 use serde_json::json;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
 
 const EVENTS: usize = 2_000;
 
@@ -92,4 +99,107 @@ async fn nothing_is_lost(stand: &Stand, ended: &Ended) {
     settled(&server).await;
     assert_eq!(server.terminate().await.code, Some(0));
     assert_eq!(stand.received().await.len(), OF_ONE);
+}
+
+/// Senders behind a load balancer that looks at `/readyz`.
+const SENDERS: usize = 8;
+
+/// What orchestrators give a process to end.
+const STOP_TIME: Duration = Duration::from_secs(25);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_says_no_in_readyz_first_and_under_load_no_connection_is_reset() {
+    let stand = Stand::start(&["--fault", "slow:ms=50"]).await;
+    let server = stand.serve_with(&[("TAPLINE_STOP_GRACE", "3")]).await;
+    let (ready, next) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicUsize::new(0)));
+    let mut senders = JoinSet::new();
+    for _ in 0..SENDERS {
+        senders.spawn(send_while_ready(server.address, ready.clone(), next.clone()));
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let start = Instant::now();
+    server.signal(Signal::TERM);
+    let mut probe = Connection::open(server.address).await;
+    loop {
+        let answer = probe.send(&Request::new("GET", "/readyz")).await;
+        if answer.status == 503 {
+            assert_eq!(answer.json()["problems"][0]["code"], "stopping");
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let late = send(&server, "/v1/page", r#"{"userId":"user_1","messageId":"late"}"#).await;
+    assert_eq!(late.status, 200, "until connections are refused, events are taken");
+    assert_eq!(
+        late.header("Connection"),
+        Some("close"),
+        "and nobody is kept on a connection that is about to end"
+    );
+    ready.store(false, Ordering::SeqCst);
+    let (mut answered, mut resets) = (1, 0);
+    for (calls, cut) in senders.join_all().await {
+        answered += calls;
+        resets += cut;
+    }
+    let ended = server.ended().await;
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), ""), "{}", ended.stderr);
+    assert!(start.elapsed() < STOP_TIME, "{:?}", start.elapsed());
+    assert_eq!(resets, 0, "connections were reset under {answered} calls");
+    assert!(answered > 50, "only {answered} calls came through");
+
+    let took = start.elapsed();
+    let server = stand.serve().await;
+    settled(&server).await;
+    assert_eq!(server.terminate().await.code, Some(0));
+    let (_, counts) = stand.journal().await;
+    assert_eq!(counts.accepted as usize, answered, "{counts:?}");
+    assert_eq!(counts.delivered + counts.filtered, counts.accepted, "{counts:?}");
+    let received = stand.received().await.len();
+    assert_eq!(received as u64, counts.delivered, "nothing twice");
+    figure::fault(Fault {
+        name: "SIGTERM under load, behind a load balancer",
+        rounds: SENDERS,
+        acknowledged: answered,
+        lost: 0,
+        twice: Some(0),
+        recovery: took,
+        mutation: "answers do not say that their connection ends",
+    });
+}
+
+/// Posts one call after another until the load balancer sends no more this way. Gives how many were answered 200, and how
+/// often a connection ended without an answer.
+async fn send_while_ready(
+    address: SocketAddr,
+    ready: Arc<AtomicBool>,
+    next: Arc<AtomicUsize>,
+) -> (usize, usize) {
+    let (mut connection, mut answered, mut resets) = (None, 0, 0);
+    loop {
+        if connection.is_none() {
+            if !ready.load(Ordering::SeqCst) {
+                return (answered, resets);
+            }
+            connection = Connection::try_open(address).await;
+        }
+        // Who is refused at once knows that nothing arrived.
+        let Some(open) = connection.as_mut() else { continue };
+        let step = next.fetch_add(1, Ordering::Relaxed);
+        let call = json!({"event": "Step Taken", "messageId": format!("message_{step}"),
+            "userId": format!("user_{}", step % 20), "anonymousId": "device-1", "properties": {"step": step}});
+        open.write(&post("/v1/track").body(call.to_string()).render()).await;
+        match open.try_read().await {
+            Some(answer) => {
+                assert_eq!(answer.status, 200, "{}", answer.text());
+                answered += 1;
+                if answer.header("Connection") == Some("close") {
+                    connection = None;
+                }
+            }
+            None => {
+                resets += 1;
+                connection = None;
+            }
+        }
+    }
 }

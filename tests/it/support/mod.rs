@@ -6,3 +6,4 @@ pub(crate) mod http;
 pub(crate) mod journal;
 pub(crate) mod process;
 pub(crate) mod stand;
+pub(crate) mod vital;

@@ -117,9 +117,12 @@ impl Process {
 
     /// Sends a signal and does not wait.
     pub(crate) fn signal(&self, signal: Signal) {
-        let id =
-            self.child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)).expect("a running process");
-        kill_process(id, signal).expect("a signal");
+        kill_process(self.id(), signal).expect("a signal");
+    }
+
+    /// Its number.
+    pub(crate) fn id(&self) -> Pid {
+        self.child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)).expect("a running process")
     }
 
     /// Waits until it takes no more connections, which is how a stop begins.

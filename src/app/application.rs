@@ -94,7 +94,7 @@ impl Application {
         let rules = Arc::new(LiveRules::open_kept(options.rules, &settings, archive)?);
         let settings = Arc::new(LiveSettings::new(settings, origins));
         let delivery = Arc::new(DeliveryStatus::new(telemetry.clone()));
-        let slots = Slots::default();
+        let slots = Slots::new(&options.delivery.slots);
         let admin = Arc::new(Admin::new(Ground {
             clock: Arc::clone(&options.clock),
             store: Arc::clone(&store),
@@ -141,6 +141,7 @@ impl Application {
             status: Arc::clone(&app.delivery),
             mapping: Box::new(LiveMapping::new(Arc::clone(&app.rules))),
             uploader: Arc::new(CleverTap::new(Timeouts::default())),
+            slots: slots.clone(),
             policy: options.delivery,
         };
         let sweeper = Sweeper::new(Arc::clone(&app.journal), Arc::clone(&app.clock), options.retention)

@@ -9,7 +9,7 @@ use super::state::{Identity, StateError, StateFile};
 use crate::clock::SystemClock;
 use crate::delivery::{
     Account, AccountError, CleverTap, Delivery, DeliveryError, DeliveryPolicy, DeliveryStatus, Parts,
-    PauseCode, RetryPolicy, Timeouts, Uploader, start,
+    PauseCode, RetryPolicy, Slots, Timeouts, Uploader, start,
 };
 use crate::engine::Plan;
 use crate::journal::Journal;
@@ -179,6 +179,7 @@ fn parts(order: &Order, log: FileLog, status: Arc<DeliveryStatus>) -> Parts {
         status,
         mapping: Box::new(PlanMapping::new(order.plan.clone(), order.now)),
         uploader,
+        slots: Slots::default(),
         policy: DeliveryPolicy {
             retry: RetryPolicy { age_limit: order.retry_for, ..RetryPolicy::default() },
             backlog_bytes: BACKLOG,

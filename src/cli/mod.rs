@@ -4,6 +4,7 @@
 //! Whatever a flag sets a variable `TAPLINE_…` sets too; the flag wins.
 
 pub mod check;
+mod delivery;
 mod diff;
 mod explain;
 mod fmt;

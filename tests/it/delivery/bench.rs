@@ -65,6 +65,7 @@ impl Bench {
             status: rig.status.clone(),
             mapping: rig.mapping(),
             uploader: self.script.clone(),
+            slots: self.slots.clone(),
             policy: rig.policy.clone(),
         });
         let resends = resend::start(resend::Parts {

@@ -48,6 +48,16 @@ fn of_pause(code: PauseCode) -> [&'static str; 3] {
             "HTTP 401 for an upload",
             "Correct them on the Settings page, where the connection test helps; any change of the settings lets delivery go on.",
         ],
+        PauseCode::Unavailable => [
+            "Uploads failed one after another, so delivery tries one event at a time, ever more rarely, until CleverTap takes it. Events are taken in and kept, and none is given up for it, unless it lasts for longer than events are tried.",
+            "HTTP 503 for every upload, or nobody at the address",
+            "The banner names what happened last and what to look at; delivery goes on by itself once an upload is taken.",
+        ],
+        PauseCode::RefusesAll => [
+            "CleverTap refused the records of one user after another as malformed, even alone, so it is hardly the records. Delivery tries one event at a time, and events are kept.",
+            "HTTP 400 for every upload, whatever is in it",
+            "Test the connection on the Settings page, compare account ID and region with CleverTap's dashboard, and preview an event to see what the rules make of it.",
+        ],
     }
 }
 

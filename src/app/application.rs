@@ -93,7 +93,7 @@ impl Application {
         let rules = Arc::new(LiveRules::open_kept(options.rules, &settings, archive)?);
         let settings = Arc::new(LiveSettings::new(settings, origins));
         let delivery = Arc::new(DeliveryStatus::new(telemetry.clone()));
-        let slots = Slots::default();
+        let slots = Slots::new(&options.delivery.slots);
         let admin = Arc::new(Admin::new(Ground {
             clock: Arc::clone(&options.clock),
             store: Arc::clone(&store),

@@ -35,7 +35,7 @@ fn standing(app: &App) -> Standing {
         delivery: DeliveryStanding {
             paused: app.delivery.pause().is_some(),
             in_flight: app.delivery.in_flight() as u64,
-            limit: LANES as u64,
+            limit: app.delivery.limit().map_or(LANES, |limit| limit.now) as u64,
             backlog: app.delivery.backlog().iter().sum::<usize>() as u64,
         },
         rules: RulesStanding {

@@ -16,6 +16,7 @@ mod server;
 mod stop;
 mod storage;
 
+pub use crate::delivery::{DeliveryPolicy, RetryPolicy, SlotPolicy};
 pub use crate::journal::Retention;
 pub use crate::journal::sled::Options as JournalOptions;
 pub use application::{Application, BuildError};

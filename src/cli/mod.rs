@@ -5,6 +5,7 @@
 
 pub mod check;
 mod delete;
+mod delivery;
 mod diff;
 mod explain;
 mod fmt;

@@ -123,6 +123,7 @@ impl Remote {
     fn unreachable(&self, none: &NoAnswer) -> Failure {
         let advice = match none.kind {
             NoAnswerKind::Connect => "is `tapline serve` running there? Name another with --server",
+            NoAnswerKind::Untrusted => "check --server, its certificate and this machine's root certificates",
             NoAnswerKind::Timeout | NoAnswerKind::Cut => "look at its log, then try again",
             NoAnswerKind::Unsendable => "check --server and TAPLINE_API_TOKEN",
         };

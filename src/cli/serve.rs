@@ -1,5 +1,6 @@
 //! `tapline serve`: the server.
 
+use super::delivery::DeliveryArgs;
 use super::limit::LimitArgs;
 use super::log::LogArgs;
 use super::storage::StorageArgs;
@@ -43,6 +44,8 @@ pub(super) struct Args {
     #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
+    delivery: DeliveryArgs,
+    #[command(flatten)]
     storage: StorageArgs,
     #[command(flatten)]
     log: LogArgs,
@@ -80,6 +83,7 @@ fn options(args: &Args, variable: impl Fn(&str) -> Option<String>) -> Result<Opt
         rules: args.rules.rules.clone(),
         environment: environment.with_options(args.rules.options()),
         limits: args.limits.limits().map_err(Failure::CouldNotRun)?,
+        delivery: args.delivery.policy().map_err(Failure::CouldNotRun)?,
         storage: Storage::Directory(args.storage.options().map_err(Failure::CouldNotRun)?),
         retention: args.storage.retention(),
         stop_grace: Duration::from_secs(args.stop_grace),

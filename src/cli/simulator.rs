@@ -28,6 +28,9 @@ pub(super) struct Args {
     /// How many records are kept for GET /received
     #[arg(long, env = "TAPLINE_SIMULATOR_KEEP", value_name = "COUNT", default_value_t = Options::default().keep)]
     keep: usize,
+    /// Uploads let in at once; one more is answered 429
+    #[arg(long, env = "TAPLINE_SIMULATOR_IN_FLIGHT", value_name = "COUNT", default_value_t = Options::default().in_flight)]
+    in_flight: usize,
     /// How many properties an event may have before it is answered 522
     #[arg(long, env = "TAPLINE_SIMULATOR_EVENT_PROPERTIES", value_name = "COUNT", default_value_t = Options::default().event_properties)]
     event_properties: usize,
@@ -44,6 +47,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         faults: args.fault.clone(),
         seed: args.seed,
         keep: args.keep,
+        in_flight: args.in_flight,
         event_properties: args.event_properties,
     };
     let runtime = tokio::runtime::Runtime::new()?;

@@ -1,8 +1,10 @@
 //! One upload: the jobs in it, and what an answer makes of them. Pure: no sending, no settling.
 
 use super::answer::{Reading, Verdict};
+use super::breaker::Outlook;
 use super::code::Rejection;
-use super::job::{Fate, Job};
+use super::job::{Fate, FirstSent, Job};
+use super::lane::LaneKey;
 use super::retry::{RetryPolicy, RetryReason};
 use super::status::Tally;
 use crate::journal::{End, UploadId};
@@ -30,6 +32,8 @@ pub(super) enum Effect {
         /// Still suspect.
         suspects: usize,
     },
+    /// The lane goes on as after one that was answered. A record of this user was refused although it stood alone.
+    Refused(LaneKey),
     /// The lane waits, at least so long.
     Wait(Option<Duration>),
     /// All lanes wait for other settings.
@@ -45,6 +49,34 @@ pub(super) struct Parted {
     pub(super) waiting: Vec<Job>,
 }
 
+/// What an answer is judged by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bench<'a> {
+    /// When it came.
+    pub(super) now: Instant,
+    /// How long and how often events are tried.
+    pub(super) policy: &'a RetryPolicy,
+    /// How often a record is refused alone before that is believed without anything else being taken.
+    pub(super) refused_tries: u32,
+    /// What the breaker knew before.
+    pub(super) outlook: Outlook,
+}
+
+impl Bench<'_> {
+    fn is_late(&self, job: &Job) -> bool {
+        job.age(self.now, self.outlook.held) >= self.policy.age_limit
+    }
+
+    /// Whether it is this record that is refused, and not everything: since it was first refused another upload was
+    /// taken, or it was tried for as often or as long as the policies say.
+    fn is_culprit(&self, job: &Job) -> bool {
+        let others_are_taken =
+            job.first_refused.zip(self.outlook.taken).is_some_and(|(refused, taken)| taken > refused);
+        let is_believed = others_are_taken || job.refusals >= self.refused_tries;
+        self.is_late(job) || !self.outlook.is_open && is_believed
+    }
+}
+
 /// What the verdicts on a job's records come to.
 #[derive(Debug, Clone, Copy, Default)]
 struct Sum {
@@ -53,11 +85,11 @@ struct Sum {
 }
 
 impl Batch {
-    /// Takes jobs for an upload at `now`; counts the attempt.
-    pub(super) fn new(id: UploadId, mut jobs: Vec<Job>, now: Instant) -> Self {
+    /// Takes jobs for an upload at `now`; counts the attempt. `held` is for how long the breaker has been open in all.
+    pub(super) fn new(id: UploadId, mut jobs: Vec<Job>, now: Instant, held: Duration) -> Self {
         let mut places = Vec::new();
         for (index, job) in jobs.iter_mut().enumerate() {
-            job.first_sent.get_or_insert(now);
+            job.first_sent.get_or_insert(FirstSent::now(now, held));
             job.attempts = job.attempts.saturating_add(1);
             places.extend(job.next().map(|(place, _)| (index, place)));
         }
@@ -92,20 +124,20 @@ impl Batch {
     pub(super) fn apply(
         &mut self,
         reading: &Reading,
-        now: Instant,
-        policy: &RetryPolicy,
+        bench: &Bench<'_>,
         random: &mut fastrand::Rng,
     ) -> Effect {
         match reading {
-            Reading::Records { verdicts, .. } => self.take_verdicts(verdicts, now, policy, random),
+            Reading::Records { verdicts, .. } => self.take_verdicts(verdicts, bench, random),
             Reading::Again { reason, after } => {
                 for job in &mut self.jobs {
-                    job.doubts += u32::from(reason.is_limited());
-                    give_up_if_late(job, self.id, *reason, now, policy);
+                    // A try while the breaker is open costs an event none of its own.
+                    job.doubts += u32::from(reason.is_limited() && !bench.outlook.is_open);
+                    give_up_if_late(job, self.id, *reason, bench);
                 }
                 Effect::Wait(*after)
             }
-            Reading::Split(rejection) => self.split(*rejection),
+            Reading::Split(rejection) => self.split(*rejection, bench, random),
             Reading::Unauthorised => {
                 // The wait for an operator does not make a record older.
                 self.jobs.iter_mut().for_each(|job| job.first_sent = None);
@@ -117,8 +149,7 @@ impl Batch {
     fn take_verdicts(
         &mut self,
         verdicts: &[Verdict],
-        now: Instant,
-        policy: &RetryPolicy,
+        bench: &Bench<'_>,
         random: &mut fastrand::Rng,
     ) -> Effect {
         let alone = self.places.len() == 1;
@@ -148,18 +179,28 @@ impl Batch {
             };
             job.failures = job.failures.saturating_add(1);
             job.doubts += u32::from(reason.is_limited());
-            job.due = Some(now + policy.wait(job.failures, None, random));
-            give_up_if_late(job, self.id, reason, now, policy);
+            job.due = Some(bench.now + bench.policy.wait(job.failures, None, random));
+            give_up_if_late(job, self.id, reason, bench);
         }
         Effect::GoOn { answered: self.jobs.len() - suspects, suspects }
     }
 
     /// Some record makes CleverTap refuse the upload. Found when it is alone; else the next upload is to be smaller.
-    fn split(&mut self, rejection: Rejection) -> Effect {
+    fn split(&mut self, rejection: Rejection, bench: &Bench<'_>, random: &mut fastrand::Rng) -> Effect {
+        for job in &mut self.jobs {
+            job.first_refused.get_or_insert(bench.now);
+        }
         match (self.jobs.as_mut_slice(), self.places.as_slice()) {
             ([job], [(_, place)]) => {
-                job.decide(*place, Fate::Rejected(self.id, rejection));
-                Effect::GoOn { answered: 1, suspects: 0 }
+                job.refusals = job.refusals.saturating_add(1);
+                if bench.is_culprit(job) {
+                    job.decide(*place, Fate::Rejected(self.id, rejection));
+                    job.due = None;
+                } else {
+                    job.alone = true;
+                    job.due = Some(bench.now + bench.policy.wait(job.refusals, None, random));
+                }
+                Effect::Refused(job.key)
             }
             ([job], _) => {
                 job.apart = true;
@@ -195,11 +236,10 @@ impl Batch {
     }
 }
 
-fn give_up_if_late(job: &mut Job, upload: UploadId, reason: RetryReason, now: Instant, policy: &RetryPolicy) {
-    let age = job.first_sent.map(|first| now.saturating_duration_since(first)).unwrap_or_default();
-    if age >= policy.age_limit {
+fn give_up_if_late(job: &mut Job, upload: UploadId, reason: RetryReason, bench: &Bench<'_>) {
+    if bench.is_late(job) {
         job.give_up(upload, Rejection::RetriesExhausted(reason));
-    } else if job.doubts >= policy.doubt_limit {
+    } else if job.doubts >= bench.policy.doubt_limit {
         job.give_up(upload, Rejection::Unclear);
     }
 }

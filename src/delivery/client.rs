@@ -60,6 +60,8 @@ pub struct NoAnswer {
 pub enum NoAnswerKind {
     /// No connection: name, network or TLS.
     Connect,
+    /// No connection, because the certificate is not one to trust. Nothing was sent.
+    Untrusted,
     /// Nothing in time.
     Timeout,
     /// Cut before an answer.
@@ -73,6 +75,7 @@ impl NoAnswerKind {
     pub fn words(self) -> &'static str {
         match self {
             Self::Connect => "no connection",
+            Self::Untrusted => "the certificate is not to be trusted",
             Self::Timeout => "no answer in time",
             Self::Cut => "connection cut",
             Self::Unsendable => "could not be sent",
@@ -271,6 +274,8 @@ fn no_answer(error: &reqwest::Error) -> NoAnswer {
 fn kind(error: &reqwest::Error) -> NoAnswerKind {
     if error.is_builder() {
         NoAnswerKind::Unsendable
+    } else if is_untrusted(error) {
+        NoAnswerKind::Untrusted
     } else if error.is_connect() {
         NoAnswerKind::Connect
     } else if error.is_timeout() {
@@ -278,6 +283,21 @@ fn kind(error: &reqwest::Error) -> NoAnswerKind {
     } else {
         NoAnswerKind::Cut
     }
+}
+
+/// Whether TLS failed by the peer's certificate. The cause stands inside IO errors, which hide it as a source.
+fn is_untrusted(error: &reqwest::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+            return matches!(tls, rustls::Error::InvalidCertificate(_));
+        }
+        cause = match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    false
 }
 
 /// The innermost cause: it names the problem, while the outer ones name the address.

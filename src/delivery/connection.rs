@@ -80,6 +80,9 @@ impl fmt::Display for ConnectionTest {
                     NoAnswerKind::Connect => {
                         "Check the region or address, and that this machine may reach it."
                     }
+                    NoAnswerKind::Untrusted => {
+                        "The passcode was not sent. Check the address, this machine's clock and its root certificates."
+                    }
                     NoAnswerKind::Timeout | NoAnswerKind::Cut => {
                         "Test again; if it stays so, check the network."
                     }

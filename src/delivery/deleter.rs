@@ -7,13 +7,14 @@
 //! First thing to know: before a deletion is settled as done, it is noted that the person's events are to be erased. So
 //! whatever moment the process dies in, the erasure is made up for.
 
+use super::breaker::Failure;
 use super::client::{NoAnswer, NoAnswerKind, Reply};
 use super::deletion::{self, DeletionReading, Group, Waiting};
 use super::eraser::owe;
 use super::gate::Admitted;
-use super::job::Job;
+use super::job::{FirstSent, Job};
 use super::status::LastAnswer;
-use super::worker::{Shared, ToLane, status};
+use super::worker::{Shared, ToLane, failing, status};
 use super::{DeliveryError, code::Rejection};
 use crate::clock::Millis;
 use crate::journal::{End, Seq, Settling, UploadId, UploadNote};
@@ -124,6 +125,7 @@ impl Deleter {
             answer: words(&reply, reading),
         };
         report(&note, reading);
+        self.tell_gate(&admitted, (&reply, reading), (begun, ended), &note.answer);
         shared.status.answered(LastAnswer { at: now, status: note.status, words: note.answer.clone() });
         match reading {
             DeletionReading::Done => {
@@ -143,7 +145,7 @@ impl Deleter {
                 Ok(())
             }
             DeletionReading::Unauthorised => {
-                shared.gate.close(&admitted, note.status.unwrap_or_default());
+                shared.gate.close(&admitted, note.status.unwrap_or_default(), ended);
                 // The wait for an operator makes nothing older.
                 group.jobs.iter_mut().for_each(|job| job.first_sent = None);
                 self.waiting.put_back(Group { failures: 0, due: None, ..group });
@@ -151,10 +153,10 @@ impl Deleter {
             }
             DeletionReading::Again { reason, after } => {
                 let policy = &shared.policy.retry;
-                let (late, jobs): (Vec<Job>, Vec<Job>) = group.jobs.into_iter().partition(|job| {
-                    job.first_sent
-                        .is_some_and(|first| ended.saturating_duration_since(first) >= policy.age_limit)
-                });
+                let outlook = shared.gate.outlook(ended);
+                let is_late =
+                    |job: &Job| !outlook.is_open && job.age(ended, outlook.held) >= policy.age_limit;
+                let (late, jobs): (Vec<Job>, Vec<Job>) = group.jobs.into_iter().partition(is_late);
                 let failures = group.failures.saturating_add(1);
                 let due = Some(ended + policy.wait(failures, after, &mut self.random));
                 self.waiting.put_back(Group { jobs, failures, due });
@@ -163,6 +165,28 @@ impl Deleter {
                 }
                 self.settle(Some(note), refused(late, id, Rejection::RetriesExhausted(reason))).await
             }
+        }
+    }
+
+    /// Tells the breaker what the answer says about the account.
+    fn tell_gate(
+        &mut self,
+        admitted: &Admitted,
+        (reply, reading): (&Reply, DeletionReading),
+        (begun, now): (Instant, Instant),
+        words: &str,
+    ) {
+        let gate = &self.shared.gate;
+        let failure = Failure { now, asked: None, is_probe: admitted.is_probe() };
+        match reading {
+            DeletionReading::Done => gate.taken(admitted, begun, now),
+            DeletionReading::Again { reason, .. } => match failing(reply, reason) {
+                Some(how) => gate.failed(admitted, (how, words), failure, &mut self.random),
+                None => gate.undecided(admitted, failure, &mut self.random),
+            },
+            // One person who can not be deleted says nothing about the account.
+            DeletionReading::Refused(_) => gate.undecided(admitted, failure, &mut self.random),
+            DeletionReading::Unauthorised => {}
         }
     }
 
@@ -211,8 +235,9 @@ async fn call(shared: Arc<Shared>, mut group: Group, mut stop: watch::Receiver<b
         leave = leave => leave,
     };
     let (begun, started_at) = (Instant::now(), shared.clock.now());
+    let held = shared.gate.outlook(begun).held;
     for job in &mut group.jobs {
-        job.first_sent.get_or_insert(begun);
+        job.first_sent.get_or_insert(FirstSent::now(begun, held));
         job.attempts = job.attempts.saturating_add(1);
     }
     let id = shared.journal.next_upload();

@@ -9,6 +9,7 @@ use crate::engine::event::Person;
 use crate::journal::{End, Seq, State, UploadId};
 use bytes::Bytes;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
@@ -22,13 +23,19 @@ pub(super) struct Job {
     /// Whose order it keeps.
     pub(super) key: LaneKey,
     /// When it was first sent; tells its age. None before, and again after a pause.
-    pub(super) first_sent: Option<Instant>,
+    pub(super) first_sent: Option<FirstSent>,
     /// How often it was sent.
     pub(super) attempts: u32,
     /// How often some record of it was answered with a code for CleverTap's own problems, in a row.
     pub(super) failures: u32,
     /// How often the answer contradicted itself.
     pub(super) doubts: u32,
+    /// When an upload that it was in was first refused as a whole (400, 413).
+    pub(super) first_refused: Option<Instant>,
+    /// How often it was refused so when it stood alone.
+    pub(super) refusals: u32,
+    /// It is sent in an upload of its own, because alone it was refused.
+    pub(super) alone: bool,
     /// Not to be sent before.
     pub(super) due: Option<Instant>,
     /// Its records are sent one by one, because together they were refused.
@@ -38,6 +45,25 @@ pub(super) struct Job {
     deletion: Option<Person>,
     // Held for its effect: memory is given back to the reader when the job ends.
     _memory: Option<OwnedSemaphorePermit>,
+}
+
+/// When an event was first sent.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FirstSent {
+    at: Instant,
+    held: Duration,
+}
+
+impl FirstSent {
+    /// Now. `held` is for how long the breaker has been open in all.
+    pub(super) fn now(at: Instant, held: Duration) -> Self {
+        Self { at, held }
+    }
+
+    /// How old an event is, the time left out in which the breaker was open.
+    fn age(self, now: Instant, held: Duration) -> Duration {
+        now.saturating_duration_since(self.at).saturating_sub(held.saturating_sub(self.held))
+    }
 }
 
 #[derive(Debug)]
@@ -75,6 +101,9 @@ impl Job {
             attempts: 0,
             failures: 0,
             doubts: 0,
+            first_refused: None,
+            refusals: 0,
+            alone: false,
             due: None,
             apart: false,
             revision,
@@ -82,6 +111,11 @@ impl Job {
             deletion: None,
             _memory: memory,
         }
+    }
+
+    /// How long ago it was first sent; `held` as in [`FirstSent::now`].
+    pub(super) fn age(&self, now: Instant, held: Duration) -> Duration {
+        self.first_sent.map(|first| first.age(now, held)).unwrap_or_default()
     }
 
     /// A job that carries no record, but asks for a person to be deleted. It keeps the order of that person.

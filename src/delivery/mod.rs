@@ -13,6 +13,7 @@
 mod account;
 mod answer;
 mod batch;
+mod breaker;
 mod client;
 mod code;
 mod connection;
@@ -23,6 +24,7 @@ mod errand;
 mod gate;
 mod job;
 mod lane;
+mod limit;
 mod mapping;
 mod queue;
 mod reader;
@@ -35,6 +37,7 @@ mod worker;
 pub use crate::telemetry::DeliveryTotals;
 pub use account::{Account, AccountError};
 pub use answer::{Reading, Verdict, read as read_answer};
+pub use breaker::BreakerPolicy;
 pub use client::{
     Answer, Call, CallMethod, CleverTap, HttpClient, Incoming, Mode, NoAnswer, NoAnswerKind, Reply, Timeouts,
     Uploader,
@@ -44,10 +47,11 @@ pub use connection::{ConnectionTest, ConnectionVerdict, test_connection};
 pub use deletion::DeletionPolicy;
 pub use errand::{Desk, Ended, Errand, Letter, Step};
 pub use lane::{LANES, LaneKey};
+pub use limit::{LimitPolicy, LimitReason, LimitStatus};
 pub use mapping::{LiveMapping, Mapped, MappedRecord, Mapping};
 pub use queue::BatchPolicy;
 pub use retry::{RetryAfter, RetryPolicy, RetryReason};
-pub use slot::{IN_FLIGHT, Slot, Slots};
+pub use slot::{IN_FLIGHT, Slot, SlotPolicy, Slots};
 pub use status::{DeliveryStatus, LastAnswer, Pause, PauseCode};
 pub use token::TokenKey;
 
@@ -55,6 +59,7 @@ use crate::clock::Clock;
 use crate::journal::{Journal, JournalError, Store};
 use crate::settings::LiveSettings;
 use crate::telemetry::event::UploadsCut;
+use breaker::Breaker;
 use deleter::Deleter;
 use eraser::Eraser;
 use gate::Gate;
@@ -76,6 +81,10 @@ pub struct DeliveryPolicy {
     pub retry: RetryPolicy,
     /// How persons are deleted.
     pub deletion: DeletionPolicy,
+    /// How many requests may be in flight, and how that moves.
+    pub slots: SlotPolicy,
+    /// When the account counts as down.
+    pub breaker: BreakerPolicy,
     /// How long a lane that was empty waits for company before it sends.
     pub linger: Duration,
     /// How many bytes of records wait in the lanes at most; beyond it the reader stops.
@@ -90,6 +99,8 @@ impl Default for DeliveryPolicy {
             batch: BatchPolicy::default(),
             retry: RetryPolicy::default(),
             deletion: DeletionPolicy::default(),
+            slots: SlotPolicy::default(),
+            breaker: BreakerPolicy::default(),
             linger: Duration::from_millis(20),
             backlog_bytes: 32 << 20,
             seed: None,
@@ -113,7 +124,7 @@ pub struct Parts {
     pub mapping: Box<dyn Mapping>,
     /// What sends: [`CleverTap`].
     pub uploader: Arc<dyn Uploader>,
-    /// How many requests may be at CleverTap beside the lanes.
+    /// Where every upload takes its place, shared with whoever else sends to this account; made from `policy.slots`.
     pub slots: Slots,
     /// How it decides.
     pub policy: DeliveryPolicy,
@@ -140,7 +151,9 @@ pub struct Delivery {
 /// Starts to deliver everything in the journal that has no end. Needs a running tokio.
 pub fn start(parts: Parts) -> Delivery {
     let Parts { journal, store, settings, clock, status, mapping, uploader, slots, policy } = parts;
-    let gate = Gate::new(settings, status.clone(), clock.clone());
+    let breaker = Breaker::new(policy.breaker.clone(), policy.retry.age_limit);
+    let gate = Gate::new(settings, status.clone(), clock.clone(), breaker);
+    status.limit_is(slots.limit(), None);
     let shared = Arc::new(Shared {
         journal,
         uploader,

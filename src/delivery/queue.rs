@@ -28,7 +28,7 @@ pub struct BatchPolicy {
 
 impl Default for BatchPolicy {
     fn default() -> Self {
-        Self { records: 1000, bytes: 2_000_000, strict: 32 }
+        Self { records: 1000, bytes: 2_000_000, strict: 40 }
     }
 }
 
@@ -97,9 +97,9 @@ impl Queue {
         self.deleting.remove(&key);
     }
 
-    /// Takes out what goes into the next upload.
-    pub(super) fn select(&mut self, now: Instant, policy: &BatchPolicy) -> Selection {
-        let most_jobs = if self.suspects > 0 { self.suspects.div_ceil(2) } else { usize::MAX };
+    /// Takes out what goes into the next upload: `most` jobs at most.
+    pub(super) fn select(&mut self, now: Instant, policy: &BatchPolicy, most: usize) -> Selection {
+        let most_jobs = if self.suspects > 0 { self.suspects.div_ceil(2).min(most) } else { most };
         let (mut chosen, mut ready): (Vec<Job>, Vec<Job>) = (Vec::new(), Vec::new());
         let mut kept = VecDeque::with_capacity(self.jobs.len());
         let mut users: HashMap<LaneKey, Standing> = HashMap::new();
@@ -128,9 +128,17 @@ impl Queue {
                 earliest = Some(earliest.map_or(due, |earliest| earliest.min(due)));
                 *standing = Standing::Held;
             }
+            if job.alone && !chosen.is_empty() {
+                *standing = Standing::Held;
+            }
             if *standing == Standing::Held {
                 kept.push_back(job);
                 continue;
+            }
+            if job.alone {
+                chosen.push(job);
+                kept.append(&mut self.jobs);
+                break;
             }
             let (job_records, job_bytes) = job.size();
             let full = records + job_records > policy.records || bytes + job_bytes > policy.bytes;
@@ -205,7 +213,7 @@ mod tests {
     }
 
     fn take(queue: &mut Queue, policy: &BatchPolicy) -> Vec<Job> {
-        match queue.select(Instant::now(), policy) {
+        match queue.select(Instant::now(), policy, usize::MAX) {
             Selection::Upload(jobs) => jobs,
             _ => Vec::new(),
         }
@@ -218,7 +226,7 @@ mod tests {
         assert_eq!(seqs(&take(&mut queue, &policy)), [0, 1, 3]);
         assert_eq!(seqs(&take(&mut queue, &policy)), [2, 4]);
         assert_eq!(seqs(&take(&mut queue, &policy)), [5]);
-        assert!(matches!(queue.select(Instant::now(), &policy), Selection::Nothing));
+        assert!(matches!(queue.select(Instant::now(), &policy, usize::MAX), Selection::Nothing));
     }
 
     #[tokio::test]
@@ -240,7 +248,7 @@ mod tests {
         queue.put_back(first);
         queue.push(job(3, "b", 9));
         assert_eq!(seqs(&take(&mut queue, &policy)), [3]);
-        let Selection::Later(due) = queue.select(now, &policy) else { panic!() };
+        let Selection::Later(due) = queue.select(now, &policy, usize::MAX) else { panic!() };
         assert_eq!(due, now + Duration::from_secs(5));
         tokio::time::advance(Duration::from_secs(5)).await;
         assert_eq!(seqs(&take(&mut queue, &policy)), [0]);
@@ -264,7 +272,7 @@ mod tests {
         first.drain(..2);
         first[0].due = Some(Instant::now() + Duration::from_secs(5));
         queue.put_back(first);
-        assert!(matches!(queue.select(Instant::now(), &policy), Selection::Later(_)));
+        assert!(matches!(queue.select(Instant::now(), &policy, usize::MAX), Selection::Later(_)));
         assert!(queue.take_deletions().is_empty());
         tokio::time::advance(Duration::from_secs(5)).await;
         assert_eq!(seqs(&take(&mut queue, &policy)), [2]);
@@ -273,7 +281,7 @@ mod tests {
         queue.push(deletion(6, "a"));
         assert_eq!(seqs(&take(&mut queue, &policy)), [5]);
         assert_eq!(seqs(&queue.take_deletions()), [3]);
-        assert!(matches!(queue.select(Instant::now(), &policy), Selection::Nothing));
+        assert!(matches!(queue.select(Instant::now(), &policy, usize::MAX), Selection::Nothing));
         queue.release(LaneKey::of("a"));
         assert_eq!(seqs(&take(&mut queue, &policy)), [4]);
         assert!(take(&mut queue, &policy).is_empty());
@@ -293,6 +301,18 @@ mod tests {
         assert_eq!(seqs(&take(&mut large, &policy)), [0]);
         assert_eq!(seqs(&take(&mut large, &policy)), [1]);
         assert_eq!(seqs(&take(&mut large, &policy)), [2]);
+    }
+
+    #[tokio::test]
+    async fn what_was_refused_alone_stays_alone() {
+        let mut queue = queue(&["a", "b", "b", "c"]);
+        let policy = BatchPolicy { strict: 0, ..BatchPolicy::default() };
+        let mut all = take(&mut queue, &policy);
+        all[1].alone = true;
+        queue.put_back(all);
+        assert_eq!(seqs(&take(&mut queue, &policy)), [0, 3], "the user's next waits, too");
+        assert_eq!(seqs(&take(&mut queue, &policy)), [1]);
+        assert_eq!(seqs(&take(&mut queue, &policy)), [2]);
     }
 
     #[tokio::test]

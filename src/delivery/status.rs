@@ -1,10 +1,11 @@
 //! How delivery stands, for the console, `/readyz` and `/metrics`: written by the lanes, read by anyone at any time.
 
 use super::lane::LANES;
+use super::limit::{LimitReason, LimitStatus};
 use crate::clock::Millis;
-use crate::telemetry::event::UploadSent;
-use crate::telemetry::{DeliveryTotals, Listed, Telemetry};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use crate::telemetry::event::{UploadLimitFell, UploadSent};
+use crate::telemetry::{DeliveryTotals, Listed, Telemetry, Word};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 /// How delivery stands.
@@ -14,6 +15,9 @@ pub struct DeliveryStatus {
     last_answer: RwLock<Option<LastAnswer>>,
     in_flight: AtomicUsize,
     backlog: [AtomicUsize; LANES],
+    limit: RwLock<Option<LimitStatus>>,
+    is_breaker_open: AtomicBool,
+    breaker_openings: AtomicU64,
     telemetry: Telemetry,
 }
 
@@ -24,17 +28,23 @@ pub enum PauseCode {
     NotConfigured,
     /// CleverTap has refused the account.
     Unauthorized,
+    /// Uploads fail one after another; one at a time is tried.
+    Unavailable,
+    /// Records of one user after another are refused, even alone; one at a time is tried.
+    RefusesAll,
 }
 
 impl PauseCode {
     /// Every code.
-    pub const ALL: [Self; 2] = [Self::NotConfigured, Self::Unauthorized];
+    pub const ALL: [Self; 4] = [Self::NotConfigured, Self::Unauthorized, Self::Unavailable, Self::RefusesAll];
 
     /// As shown, `unauthorized`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotConfigured => "not_configured",
             Self::Unauthorized => "unauthorized",
+            Self::Unavailable => "unavailable",
+            Self::RefusesAll => "refuses_all",
         }
     }
 }
@@ -81,6 +91,7 @@ impl DeliveryStatus {
     /// Nothing delivered so far; what happens is told to `telemetry`.
     pub fn new(telemetry: Telemetry) -> Self {
         telemetry.expect_pauses::<PauseCode>();
+        telemetry.expect_limit_falls::<LimitReason>();
         Self { telemetry, ..Self::default() }
     }
 
@@ -109,6 +120,21 @@ impl DeliveryStatus {
         self.in_flight.load(Ordering::Relaxed)
     }
 
+    /// How many uploads the lanes may have in flight now, and why not all; none before delivery has started.
+    pub fn limit(&self) -> Option<LimitStatus> {
+        *self.limit.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the breaker is open, so that one event at a time is tried.
+    pub fn is_breaker_open(&self) -> bool {
+        self.is_breaker_open.load(Ordering::Relaxed)
+    }
+
+    /// How often the breaker opened since the process started.
+    pub fn breaker_openings(&self) -> u64 {
+        self.breaker_openings.load(Ordering::Relaxed)
+    }
+
     /// How many evaluated events wait in each lane, those in flight included.
     pub fn backlog(&self) -> [usize; LANES] {
         std::array::from_fn(|lane| self.backlog.get(lane).map_or(0, |count| count.load(Ordering::Relaxed)))
@@ -128,6 +154,22 @@ impl DeliveryStatus {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         UploadSent { records: records as u64 }.tell(&self.telemetry);
         InFlight(self)
+    }
+
+    pub(super) fn limit_is(&self, limit: LimitStatus, fell: Option<LimitReason>) {
+        *self.limit.write().unwrap_or_else(PoisonError::into_inner) = Some(limit);
+        if let Some(why) = fell {
+            UploadLimitFell { why: Word::of(why) }.tell(&self.telemetry);
+        }
+    }
+
+    pub(super) fn breaker_opened(&self) {
+        self.is_breaker_open.store(true, Ordering::Relaxed);
+        self.breaker_openings.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn breaker_closed(&self) {
+        self.is_breaker_open.store(false, Ordering::Relaxed);
     }
 
     pub(super) fn answered(&self, answer: LastAnswer) {

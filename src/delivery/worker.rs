@@ -4,13 +4,16 @@
 //! record makes only its user wait. Jobs that send beside the lanes have the same workers; what differs is a [`Post`].
 
 use super::answer::{self, Reading};
-use super::batch::{Batch, Effect, Parted};
-use super::client::{Reply, Uploader};
+use super::batch::{Batch, Bench, Effect, Parted};
+use super::breaker::{Failing, Failure};
+use super::client::{NoAnswerKind, Reply, Uploader};
 use super::code::Rejection;
 use super::gate::{Admitted, Gate};
 use super::job::{Fate, Job};
 use super::lane::LaneKey;
+use super::limit::{Sample, SampleKind};
 use super::queue::{Queue, Selection};
+use super::retry::RetryReason;
 use super::slot::Slot;
 use super::status::{DeliveryStatus, LastAnswer};
 use super::token::{TokenKey, TokenMemory};
@@ -33,10 +36,10 @@ pub(super) struct Shared {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) status: Arc<DeliveryStatus>,
     pub(super) gate: Gate,
+    pub(super) slots: Slots,
     pub(super) tokens: TokenMemory,
     pub(super) policy: DeliveryPolicy,
     pub(super) store: Arc<dyn Store>,
-    pub(super) slots: Slots,
     /// Wakes the eraser.
     pub(super) erasing: Notify,
     /// Counts the settlings, to wake whoever waits for one.
@@ -68,7 +71,7 @@ pub(super) trait Post: Send + Sync {
     fn delivered(&self, received_at: Millis);
 }
 
-/// A lane's: its place is its own, and ends are first ends.
+/// A lane's: it takes turns with the others, and ends are first ends.
 pub(super) struct LanePost {
     lane: usize,
     shared: Arc<Shared>,
@@ -84,7 +87,13 @@ impl LanePost {
 #[async_trait]
 impl Post for LanePost {
     async fn admit(&self) -> (Admitted, Slot) {
-        (self.shared.gate.admit().await, Slot::of_lane())
+        loop {
+            let admitted = self.shared.gate.admit().await;
+            let slot = Slot::of_lane(self.shared.slots.lane().await);
+            if self.shared.gate.still_admits(&admitted) {
+                return (admitted, slot);
+            }
+        }
     }
 
     fn holds(&self, events: usize) {
@@ -172,7 +181,9 @@ impl Worker {
             while let Ok(told) = self.inbox.try_recv() {
                 self.take(told);
             }
-            let selection = self.queue.select(Instant::now(), &shared.policy.batch);
+            // What is tried while nothing else is sent may be taken without an answer each time, so it is little.
+            let most = if admitted.is_probe() { 1 } else { usize::MAX };
+            let selection = self.queue.select(Instant::now(), &shared.policy.batch, most);
             for deletion in self.queue.take_deletions() {
                 if let Some(deleter) = &self.deleter {
                     // A deleter that is gone has failed, and its failure ends delivery.
@@ -187,8 +198,8 @@ impl Worker {
                 Selection::Nothing => None,
                 Selection::Later(due) => Some(due),
             };
-            // Nobody waits for a place that is not used.
-            drop(slot);
+            // Nobody waits for a place or a turn that is not used.
+            drop((admitted, slot));
             match due {
                 Some(due) => tokio::select! {
                     () = tokio::time::sleep_until(due) => {}
@@ -214,14 +225,19 @@ impl Worker {
     async fn upload(&mut self, jobs: Vec<Job>, admitted: &Admitted, slot: Slot) -> Result<(), DeliveryError> {
         let shared = self.shared.clone();
         let (begun, started_at) = (Instant::now(), shared.clock.now());
-        let mut batch = Batch::new(shared.journal.next_upload(), jobs, begun);
+        let held = shared.gate.outlook(begun).held;
+        let mut batch = Batch::new(shared.journal.next_upload(), jobs, begun, held);
         let in_flight = shared.status.upload_begins(batch.records());
         point::pass(CommitPoint::UploadBegun);
         let reply = shared.uploader.upload(&admitted.account, batch.render()).await;
-        drop((in_flight, slot));
         point::pass(CommitPoint::UploadAnswered);
         let (ended, now) = (Instant::now(), shared.clock.now());
         let reading = answer::read(&reply, batch.records(), now);
+        if let Some(kind) = sample_kind(&reply, &reading) {
+            let fell = shared.slots.answered(Sample { begun, records: batch.records(), kind }, ended);
+            shared.status.limit_is(shared.slots.limit(), fell);
+        }
+        drop((in_flight, slot));
         let note = UploadNote {
             id: batch.id,
             started_at,
@@ -232,7 +248,13 @@ impl Worker {
             answer: words(&reply, &reading),
         };
         shared.status.answered(LastAnswer { at: now, status: note.status, words: note.answer.clone() });
-        let effect = batch.apply(&reading, ended, &shared.policy.retry, &mut self.random);
+        let bench = Bench {
+            now: ended,
+            policy: &shared.policy.retry,
+            refused_tries: shared.policy.breaker.refused_tries,
+            outlook: shared.gate.outlook(ended),
+        };
+        let effect = batch.apply(&reading, &bench, &mut self.random);
         let tally = batch.tally();
         UploadEnded {
             upload: note.id.0,
@@ -248,12 +270,40 @@ impl Worker {
         .tell(shared.status.telemetry());
         let Parted { ended: finished, waiting } = batch.part();
         self.queue.put_back(waiting);
+        self.report(admitted, (&reply, &reading), effect, (begun, ended));
         self.react(effect, admitted, note.status, ended);
         // An event that is still waiting for another record may end by this upload all the same, so its note is kept.
         if tally.delivered + tally.rejected > 0 {
             self.settle(note, finished).await?;
         }
         Ok(())
+    }
+
+    /// Tells the breaker what the answer says about the account.
+    fn report(
+        &mut self,
+        admitted: &Admitted,
+        (reply, reading): (&Reply, &Reading),
+        effect: Effect,
+        (begun, now): (Instant, Instant),
+    ) {
+        let gate = &self.shared.gate;
+        let asked = match effect {
+            Effect::Wait(asked) => asked.map(|asked| asked.min(self.shared.policy.retry.retry_after_cap)),
+            Effect::GoOn { .. } | Effect::Refused(_) | Effect::Close => None,
+        };
+        let failure = Failure { now, asked, is_probe: admitted.is_probe() };
+        match (reading, effect) {
+            (_, Effect::Refused(user)) => gate.refused(admitted, user, failure, &mut self.random),
+            // CleverTap looked at every record, whatever it says of them.
+            (Reading::Records { .. }, _) => gate.taken(admitted, begun, now),
+            (Reading::Again { reason, .. }, _) => match failing(reply, *reason) {
+                Some(how) => gate.failed(admitted, (how, &words(reply, reading)), failure, &mut self.random),
+                None => gate.undecided(admitted, failure, &mut self.random),
+            },
+            (Reading::Split(_), _) => gate.undecided(admitted, failure, &mut self.random),
+            (Reading::Unauthorised, _) => {}
+        }
     }
 
     fn react(&mut self, effect: Effect, admitted: &Admitted, status: Option<u16>, now: Instant) {
@@ -265,12 +315,20 @@ impl Worker {
                     self.queue.suspect(suspects);
                 }
             }
+            Effect::Refused(_) => {
+                (self.failures, self.wait_until) = (0, None);
+                self.queue.clear(1);
+            }
+            // The breaker paces the tries, and when it closes every lane is to go on at once.
+            Effect::Wait(_) if self.shared.gate.outlook(now).is_open => {
+                (self.failures, self.wait_until) = (0, None);
+            }
             Effect::Wait(asked) => {
                 self.failures = self.failures.saturating_add(1);
                 let wait = self.shared.policy.retry.wait(self.failures, asked, &mut self.random);
                 self.wait_until = Some(now + wait);
             }
-            Effect::Close => self.shared.gate.close(admitted, status.unwrap_or_default()),
+            Effect::Close => self.shared.gate.close(admitted, status.unwrap_or_default(), now),
         }
     }
 
@@ -306,6 +364,35 @@ impl Worker {
             point::pass(CommitPoint::TokensKept);
         }
         Ok(())
+    }
+}
+
+/// What an answer says about how many requests may be in flight; nothing where it is a failure of another kind.
+fn sample_kind(reply: &Reply, reading: &Reading) -> Option<SampleKind> {
+    match (reading, reply) {
+        (Reading::Records { .. }, _) => Some(SampleKind::Good),
+        (Reading::Again { reason: RetryReason::TooManyRequests, .. }, _) => Some(SampleKind::TooMany),
+        (_, Reply::NoAnswer(none)) if none.kind == NoAnswerKind::Timeout => Some(SampleKind::Late),
+        _ => None,
+    }
+}
+
+/// How the whole upload failed; none where that says nothing about the account.
+pub(super) fn failing(reply: &Reply, reason: RetryReason) -> Option<Failing> {
+    match (reason, reply) {
+        (
+            RetryReason::TooManyRequests | RetryReason::Contradiction | RetryReason::RecordServerError(_),
+            _,
+        ) => None,
+        (_, Reply::NoAnswer(none)) if none.kind == NoAnswerKind::Untrusted => Some(Failing::Untrusted),
+        (_, Reply::NoAnswer(_)) => Some(Failing::OnTheWay),
+        (
+            RetryReason::NoAnswer
+            | RetryReason::ServerError(_)
+            | RetryReason::UnexpectedStatus(_)
+            | RetryReason::NotAnAnswer,
+            Reply::Answer(_),
+        ) => Some(Failing::There),
     }
 }
 

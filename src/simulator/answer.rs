@@ -1,7 +1,9 @@
 //! Answers in CleverTap's own form: spaces around colons and commas, `application/json;charset=utf-8`.
 
+use actix_web::body::{SizedStream, to_bytes};
 use actix_web::http::StatusCode;
 use actix_web::rt::net::TcpStream;
+use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
@@ -9,6 +11,7 @@ use serde_json::{Value, json};
 use std::io;
 use std::net::Shutdown;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A JSON answer.
 pub(super) fn json(status: u16, body: &Value) -> HttpResponse {
@@ -34,6 +37,51 @@ pub(super) async fn not_found() -> HttpResponse {
 pub(super) fn html(status: u16) -> HttpResponse {
     let page = "<!DOCTYPE html><html><body><h1>Please come back later</h1></body></html>";
     HttpResponse::build(status_code(status)).content_type("text/html").body(page)
+}
+
+/// How much a peer answers that wants to fill our memory.
+const FLOOD: usize = 10 << 20;
+
+/// 200 with blanks, which are no JSON but could become some.
+pub(super) fn blanks() -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json;charset=utf-8").body(vec![b' '; FLOOD])
+}
+
+/// The same, packed, to a caller who never said that it can unpack.
+pub(super) fn packed_blanks() -> HttpResponse {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    // Writing to memory can not fail.
+    let _ = io::Write::write_all(&mut packer, &vec![b' '; FLOOD]);
+    let body = packer.finish().unwrap_or_default();
+    HttpResponse::Ok()
+        .content_type("application/json;charset=utf-8")
+        .insert_header(("Content-Encoding", "gzip"))
+        .body(body)
+}
+
+/// A blank at a time, for as long as somebody listens.
+pub(super) fn trickle() -> HttpResponse {
+    let blanks = futures_util::stream::unfold((), |()| async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        Some((Ok::<_, io::Error>(Bytes::from_static(b" ")), ()))
+    });
+    HttpResponse::Ok().content_type("application/json;charset=utf-8").streaming(blanks)
+}
+
+/// Another address to go to.
+pub(super) fn redirect(to: &str) -> HttpResponse {
+    HttpResponse::TemporaryRedirect().insert_header(("Location", to)).finish()
+}
+
+/// The first half of an answer, under the length of the whole.
+pub(super) async fn torn(answer: HttpResponse) -> HttpResponse {
+    let status = answer.status();
+    let Ok(body) = to_bytes(answer.into_body()).await else { return HttpResponse::new(status) };
+    let half = body.slice(..body.len() / 2);
+    let pieces = futures_util::stream::iter([Ok(half), Err(io::Error::other("torn"))]);
+    HttpResponse::build(status)
+        .content_type("application/json;charset=utf-8")
+        .body(SizedStream::new(body.len() as u64, pieces))
 }
 
 /// The words CleverTap documents for a status, or the standard ones.

@@ -4,7 +4,7 @@
 
 use super::answer::{self, Connection};
 use super::fault::FaultKind;
-use super::upload::spoilt_answer;
+use super::upload::{HANG, spoilt_answer};
 use super::{State, credential};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
@@ -62,6 +62,13 @@ pub(super) async fn delete(
     if let Some(spoilt) = hits.iter().find_map(spoilt_answer) {
         return spoilt;
     }
+    if hits.contains(&FaultKind::Hang) {
+        // The caller leaves, which is not noticed here; whoever waits for longer is cut.
+        drop(place);
+        tokio::time::sleep(HANG).await;
+        Connection::cut(&request);
+        return HttpResponse::InternalServerError().finish();
+    }
     if hits.contains(&FaultKind::Reset) {
         Connection::cut(&request);
         return HttpResponse::InternalServerError().finish();
@@ -75,12 +82,17 @@ pub(super) async fn delete(
     if !(1..=PROFILES).contains(&keys.len()) || !credential::is_json(&request) {
         return answer::malformed();
     }
-    let mut intake = state.intake();
-    keys.into_iter().for_each(|key| intake.delete(key));
-    drop(intake);
+    {
+        let mut intake = state.intake();
+        keys.into_iter().for_each(|key| intake.delete(key));
+    }
     state.count(|tally| tally.deletions += 1);
     if hits.contains(&FaultKind::Cut) {
         Connection::cut(&request);
     }
-    answer::json(200, &json!({"status": "success"}))
+    let answer = answer::json(200, &json!({"status": "success"}));
+    if hits.contains(&FaultKind::Torn) {
+        return answer::torn(answer).await;
+    }
+    answer
 }

@@ -7,8 +7,10 @@ use std::time::Duration;
 pub const SYNTAX: &str = "\
 KIND[:NAME=VALUE,…], repeatable.
 KIND is a status (`429`, `503`, `401`, …), `slow` (`ms=`), `reset` (cut before anything is taken), `cut` (taken, but cut \
-before the answer), `partial` (`share=` of the records answered 555, or `code=`), `html` (200 with a page) or `empty` \
-(200 with nothing).
+before the answer), `torn` (taken, but the answer ends in the middle), `partial` (`share=` of the records answered 555, \
+or `code=`), `hang` (no answer until the caller leaves), `trickle` (the answer comes a blank at a time), or 200 with \
+something else than an answer: `html` (a page), `empty` (nothing), `huge` (10 MB), `bomb` (10 MB packed by gzip), \
+`miscount` (another number of records), `unlisted` (`fail` without saying what); `redirect` (307, `to=ADDRESS`).
 Every KIND takes `rate=0..1` (of the requests) and `first=N` (only the first N); a status also `retry_after=SECONDS`.
 Examples: `503:rate=0.2`, `reset:first=3`, `slow:ms=500`, `partial:share=0.1`";
 
@@ -50,6 +52,22 @@ pub enum FaultKind {
     Html,
     /// 200 with nothing. Nothing is taken.
     Empty,
+    /// Everything is taken, and the answer's body ends in the middle.
+    Torn,
+    /// No answer until the caller leaves. Nothing is taken.
+    Hang,
+    /// The head of an answer, and then a blank at a time. Nothing is taken.
+    Trickle,
+    /// 200 with 10 MB of blanks. Nothing is taken.
+    Huge,
+    /// 200 with 10 MB of blanks, packed by gzip. Nothing is taken.
+    Bomb,
+    /// 200 with a count that can not be. Nothing is taken.
+    Miscount,
+    /// 200 with `fail` and nothing listed. Nothing is taken.
+    Unlisted,
+    /// 307 to another address. Nothing is taken.
+    Redirect(String),
 }
 
 /// What is wrong with a `--fault`.
@@ -57,7 +75,7 @@ pub enum FaultKind {
 pub enum FaultError {
     /// No such kind.
     #[error(
-        "expected a status from 400 to 599 or one of `slow`, `reset`, `cut`, `partial`, `html`, `empty`, found `{0}`"
+        "expected a status from 400 to 599 or one of `slow`, `reset`, `cut`, `torn`, `partial`, `hang`, `trickle`, `html`, `empty`, `huge`, `bomb`, `miscount`, `unlisted`, `redirect`, found `{0}`"
     )]
     Kind(String),
     /// The kind has no such parameter.
@@ -92,6 +110,7 @@ impl FromStr for Fault {
                 ("rate", _) => fault.rate = share(key, value)?,
                 ("first", _) => fault.first = Some(number(key, value)?),
                 ("ms", FaultKind::Slow(delay)) => *delay = Duration::from_millis(number(key, value)?),
+                ("to", FaultKind::Redirect(to)) => value.clone_into(to),
                 ("share", FaultKind::Partial { share: part, .. }) => *part = share(key, value)?,
                 ("code", FaultKind::Partial { code, .. }) => *code = number(key, value)?,
                 ("retry_after", FaultKind::Status { retry_after, .. }) => {
@@ -112,6 +131,14 @@ fn kind(name: &str) -> Result<FaultKind, FaultError> {
         "partial" => FaultKind::Partial { share: 0.1, code: 555 },
         "html" => FaultKind::Html,
         "empty" => FaultKind::Empty,
+        "torn" => FaultKind::Torn,
+        "hang" => FaultKind::Hang,
+        "trickle" => FaultKind::Trickle,
+        "huge" => FaultKind::Huge,
+        "bomb" => FaultKind::Bomb,
+        "miscount" => FaultKind::Miscount,
+        "unlisted" => FaultKind::Unlisted,
+        "redirect" => FaultKind::Redirect("http://127.0.0.1:1/".to_owned()),
         other => match other.parse() {
             Ok(status) if (400..600).contains(&status) => FaultKind::Status { status, retry_after: None },
             _ => return Err(FaultError::Kind(other.to_owned())),

@@ -53,6 +53,8 @@ pub struct Options {
     pub seed: u64,
     /// How many of the records taken are kept for `GET /received`; the oldest go first.
     pub keep: usize,
+    /// Uploads let in at once; one more is answered 429.
+    pub in_flight: usize,
     /// Properties an event may have. An account's limit is configurable: 256 in older documentation, 100 by default in
     /// that of 2026-06.
     pub event_properties: usize,
@@ -66,6 +68,7 @@ impl Default for Options {
             faults: Vec::new(),
             seed: 1,
             keep: 1_000_000,
+            in_flight: UPLOADS_IN_FLIGHT,
             event_properties: 256,
         }
     }
@@ -236,7 +239,7 @@ impl State {
             faults: Mutex::new(FaultPlan::new(options.faults.clone(), options.seed)),
             intake: Mutex::new(Intake::new(options.keep)),
             counts: Mutex::default(),
-            uploads: Gauge::new(UPLOADS_IN_FLIGHT),
+            uploads: Gauge::new(options.in_flight),
             deletions: Gauge::new(DELETIONS_IN_FLIGHT),
             options,
         }

@@ -18,6 +18,9 @@ const BODY_BYTES: usize = 64 << 20;
 /// Code and words of the fault `partial`.
 const NOT_NOW: &str = "Miscellaneous server error. ";
 
+/// How long the fault `hang` says nothing.
+pub(super) const HANG: std::time::Duration = std::time::Duration::from_secs(600);
+
 /// `?dryRun=1` validates and stores nothing.
 #[derive(Debug, Deserialize)]
 pub(super) struct Mode {
@@ -66,6 +69,13 @@ pub(super) async fn upload(
     if let Some(spoilt) = hits.iter().find_map(spoilt_answer) {
         return spoilt;
     }
+    if hits.contains(&FaultKind::Hang) {
+        // The caller leaves, which is not noticed here; whoever waits for longer is cut.
+        drop(place);
+        tokio::time::sleep(HANG).await;
+        Connection::cut(&request);
+        return HttpResponse::InternalServerError().finish();
+    }
     if hits.contains(&FaultKind::Reset) {
         drop(place);
         Connection::cut(&request);
@@ -79,6 +89,9 @@ pub(super) async fn upload(
     drop(place);
     if hits.contains(&FaultKind::Cut) {
         Connection::cut(&request);
+    }
+    if hits.contains(&FaultKind::Torn) {
+        return answer::torn(answer).await;
     }
     answer
 }
@@ -96,8 +109,23 @@ pub(super) fn spoilt_answer(hit: &FaultKind) -> Option<HttpResponse> {
         }
         FaultKind::Html => Some(answer::html(200)),
         FaultKind::Empty => Some(HttpResponse::Ok().content_type("application/json;charset=utf-8").finish()),
-        FaultKind::Slow(_) | FaultKind::Reset | FaultKind::Cut | FaultKind::Partial { .. } => None,
+        FaultKind::Huge => Some(answer::blanks()),
+        FaultKind::Bomb => Some(answer::packed_blanks()),
+        FaultKind::Trickle => Some(answer::trickle()),
+        FaultKind::Miscount => Some(answer::json(200, &count_of(1_000_001, "success"))),
+        FaultKind::Unlisted => Some(answer::json(200, &count_of(0, "fail"))),
+        FaultKind::Redirect(to) => Some(answer::redirect(to)),
+        FaultKind::Slow(_)
+        | FaultKind::Reset
+        | FaultKind::Cut
+        | FaultKind::Torn
+        | FaultKind::Hang
+        | FaultKind::Partial { .. } => None,
     }
+}
+
+fn count_of(processed: usize, status: &str) -> Value {
+    json!({"status": status, "processed": processed, "unprocessed": []})
 }
 
 fn take(body: &Bytes, dry: bool, hits: &[FaultKind], state: &State) -> HttpResponse {

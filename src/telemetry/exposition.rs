@@ -65,6 +65,8 @@ fn delivery(registry: &mut Registry, meters: &Meters) {
     let answers =
         "Uploads that came back: read by record, to be sent again, refused for some record, unauthorized";
     registry.register("tapline_upload_answers", answers, meters.upload_answers.family());
+    let falls = "Times that the limit of uploads in flight fell, by why";
+    registry.register("tapline_upload_limit_falls", falls, meters.upload_limit_falls.family());
     let seconds = "Time from sending an upload to its answer or failure";
     registry.register("tapline_upload_duration_seconds", seconds, meters.upload_seconds.clone());
     registry.register("tapline_upload_records", "Records in an upload", meters.upload_records.clone());

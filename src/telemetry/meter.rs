@@ -40,6 +40,7 @@ pub(super) struct Meters {
     pub(super) dropped_events: Counter,
     pub(super) uploads: Counter,
     pub(super) upload_answers: Words,
+    pub(super) upload_limit_falls: Words,
     pub(super) upload_seconds: Histogram,
     pub(super) upload_records: Histogram,
     pub(super) records_sent: Counter,
@@ -97,6 +98,7 @@ impl Default for Meters {
             dropped_events: Counter::default(),
             uploads: Counter::default(),
             upload_answers: Words::listing::<UploadOutcome>("outcome"),
+            upload_limit_falls: Words::new("reason"),
             upload_seconds: Histogram::new(NETWORK_SECONDS),
             upload_records: Histogram::new(RECORDS),
             records_sent: Counter::default(),
@@ -130,6 +132,11 @@ impl Telemetry {
     /// Has a series for each code with which delivery can pause, before it does.
     pub(crate) fn expect_pauses<T: Listed>(&self) {
         self.0.delivery_pauses.expect::<T>();
+    }
+
+    /// Has a series for each reason for which the limit of uploads can fall, before it does.
+    pub(crate) fn expect_limit_falls<T: Listed>(&self) {
+        self.0.upload_limit_falls.expect::<T>();
     }
 
     /// What delivery did since the process started.

@@ -26,7 +26,7 @@ async fn call(simulator: &Simulator, request: &str, headers: &str, body: &str) -
     let mut answer = Vec::new();
     // A cut connection may end in an error; what came before it is what counts.
     let _ = stream.read_to_end(&mut answer).await;
-    let answer = String::from_utf8(answer).unwrap();
+    let answer = String::from_utf8_lossy(&answer).into_owned();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
     (status, head.to_lowercase(), body.to_owned())
@@ -180,6 +180,11 @@ async fn faults_answer_as_their_names_say() {
         ("400", 400, "", "Malformed request", 0),
         ("html", 200, "content-type: text/html", "<!DOCTYPE html>", 0),
         ("empty", 200, "content-length: 0", "", 0),
+        ("huge", 200, "content-length: 10485760", "", 0),
+        ("bomb", 200, "content-encoding: gzip", "", 0),
+        ("miscount", 200, "", r#""processed" : 1000001"#, 0),
+        ("unlisted", 200, "", r#""status" : "fail" , "processed" : 0"#, 0),
+        ("redirect:to=http://127.0.0.1:1/x", 307, "location: http://127.0.0.1:1/x", "", 0),
         ("reset", 0, "", "", 0),
         ("cut", 0, "", "", 1),
         ("partial:share=1", 200, "", "Skipped record number : 1", 0),

@@ -22,6 +22,20 @@ impl UploadSent {
     }
 }
 
+/// Fewer uploads may be in flight from now on.
+#[derive(Debug)]
+pub(crate) struct UploadLimitFell {
+    /// Why.
+    pub(crate) why: Word,
+}
+
+impl UploadLimitFell {
+    /// Counts. In a storm it falls and rises all the time, which is no line of the log each.
+    pub(crate) fn tell(self, telemetry: &Telemetry) {
+        telemetry.meters().upload_limit_falls.of(self.why).inc();
+    }
+}
+
 /// How an upload came back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum UploadOutcome {

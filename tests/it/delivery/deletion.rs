@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tapline::delivery::Slots;
 use tapline::journal::{Entry, Journal, Seq, State, Store, Table};
 use tapline::settings::Origins;
 
@@ -125,8 +126,10 @@ async fn a_call_names_a_hundred_persons_and_three_calls_are_under_way() {
     assert!(named.len() <= 12, "{named:?}");
     assert_eq!(script.most_deletions(), 3);
     // Somebody else's requests beside the lanes count, too.
-    let rig = Rig::paused();
-    let _held = (rig.slots.spare().await, rig.slots.spare().await);
+    let mut rig = Rig::paused();
+    let slots = Slots::default();
+    let _held = (slots.spare().await, slots.spare().await);
+    rig.slots = Some(slots);
     let script = Arc::new(Script::new(|_, records| success(records)).taking(Duration::from_secs(2)));
     rig.accept((0..400).map(|n| deletion(&format!("user_{n}")))).await;
     rig.start_with(script.clone()).idle().await;

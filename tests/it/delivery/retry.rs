@@ -33,8 +33,8 @@ async fn waits_grow_and_an_outage_is_survived() {
     let uploads = script.uploads();
     let waits: Vec<Duration> = uploads.windows(2).map(|pair| pair[1].at - pair[0].at).take(30).collect();
     assert!(waits[..3].iter().all(|wait| *wait <= Duration::from_secs(4)), "{waits:?}");
-    assert!(waits.iter().all(|wait| *wait <= Duration::from_secs(300)), "{waits:?}");
-    assert!(waits[15..].iter().any(|wait| *wait > Duration::from_secs(60)), "{waits:?}");
+    assert!(waits.iter().all(|wait| *wait <= Duration::from_secs(60)), "{waits:?}");
+    assert!(waits[15..].iter().any(|wait| *wait > Duration::from_secs(40)), "{waits:?}");
     assert_eq!(rig.tally().await, [("delivered".to_owned(), 50)].into());
 }
 

@@ -11,12 +11,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tapline::clock::{FixedClock, Millis};
 use tapline::delivery::{
-    CleverTap, Delivery, DeliveryPolicy, DeliveryStatus, LaneKey, Mapped, MappedRecord, Mapping, Parts,
-    RetryPolicy, Slots, Timeouts, TokenKey, Uploader, start,
+    BreakerPolicy, CleverTap, Delivery, DeliveryPolicy, DeliveryStatus, LaneKey, Mapped, MappedRecord,
+    Mapping, Parts, RetryPolicy, Slots, Timeouts, TokenKey, Uploader, start,
 };
 use tapline::engine::Reason;
 use tapline::journal::memory::{MemoryJournal, MemoryStore};
-use tapline::journal::{DedupKey, End, Journal, NewEvent, Refusal, Seq, State};
+use tapline::journal::{Counts, DedupKey, End, Journal, NewEvent, Refusal, Seq, State};
 use tapline::settings::{BaseUrl, LiveSettings, Origins, Secret, Settings};
 use tapline::simulator::{Fault, Options, Simulator};
 
@@ -30,7 +30,8 @@ pub struct Rig {
     /// The revision of the rules in force.
     pub revision: Arc<Mutex<Arc<str>>>,
     pub policy: DeliveryPolicy,
-    pub slots: Slots,
+    /// Where uploads take their place; made from the policy at every start when none.
+    pub slots: Option<Slots>,
     accepted: AtomicU64,
 }
 
@@ -61,6 +62,11 @@ impl Rig {
         };
         let policy = DeliveryPolicy {
             retry: quick,
+            breaker: BreakerPolicy {
+                probe_base: Duration::from_millis(2),
+                probe_cap: Duration::from_millis(20),
+                ..BreakerPolicy::default()
+            },
             linger: Duration::from_millis(1),
             seed: Some(5),
             ..DeliveryPolicy::default()
@@ -73,7 +79,7 @@ impl Rig {
             status: Arc::new(DeliveryStatus::default()),
             revision: Arc::new(Mutex::new("r1".into())),
             policy,
-            slots: Slots::default(),
+            slots: None,
             accepted: AtomicU64::new(0),
         }
     }
@@ -82,6 +88,7 @@ impl Rig {
     pub fn paused() -> Self {
         let mut rig = Self::new("http://127.0.0.1:1");
         rig.policy.retry = RetryPolicy::default();
+        rig.policy.breaker = BreakerPolicy::default();
         rig
     }
 
@@ -100,7 +107,7 @@ impl Rig {
             status: self.status.clone(),
             mapping: self.mapping(),
             uploader,
-            slots: self.slots.clone(),
+            slots: self.slots.clone().unwrap_or_else(|| Slots::new(&self.policy.slots)),
             policy: self.policy.clone(),
         })
     }
@@ -124,6 +131,11 @@ impl Rig {
     fn event(&self, event: Value, refusal: Option<Refusal>) -> NewEvent {
         let dedup = DedupKey(self.accepted.fetch_add(1, Ordering::Relaxed).into());
         NewEvent { dedup, received_at: Millis(0), refusal, body: event.to_string().into_bytes() }
+    }
+
+    /// How many events stand where.
+    pub fn journal_counts(&self) -> Counts {
+        self.journal.counts()
     }
 
     /// The ends of all events, in the log's order.

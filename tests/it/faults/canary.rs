@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tapline::clock::{FixedClock, Millis};
 use tapline::delivery::{
-    CleverTap, DeliveryPolicy, DeliveryStatus, Mapped, Mapping, Parts, Timeouts, start as start_delivery,
+    CleverTap, DeliveryPolicy, DeliveryStatus, Mapped, Mapping, Parts, Slots, Timeouts,
+    start as start_delivery,
 };
 use tapline::journal::memory::{MemoryJournal, MemoryStore};
 use tapline::journal::{DedupKey, Journal, NewEvent};
@@ -210,6 +211,7 @@ fn crash_over_an_event() {
             status: Arc::new(DeliveryStatus::default()),
             mapping: Box::new(Crashing),
             uploader: Arc::new(CleverTap::new(Timeouts::default())),
+            slots: Slots::default(),
             policy: DeliveryPolicy::default(),
         });
         tokio::time::timeout(Duration::from_secs(30), delivery.idle()).await.expect("an end");

@@ -100,6 +100,10 @@ impl Uploader for Peer {
             Answer::Page => http(200, "<html></html>".to_owned()),
         }
     }
+
+    async fn delete(&self, _account: &Account, _body: Bytes) -> Reply {
+        panic!("the model asks for no deletion");
+    }
 }
 
 impl Seen {

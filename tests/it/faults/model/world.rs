@@ -13,7 +13,7 @@ use std::time::Duration;
 use tapline::clock::{FixedClock, Millis};
 use tapline::delivery::{
     Delivery, DeliveryPolicy, DeliveryStatus, LaneKey, Mapped, MappedRecord, Mapping, Parts, RetryPolicy,
-    start,
+    Slots, start,
 };
 use tapline::engine::Reason;
 use tapline::journal::sled::{Options, SledJournal, SyncHook};
@@ -109,6 +109,7 @@ impl World {
             status: Arc::new(DeliveryStatus::default()),
             mapping: Box::new(Said { revision: self.revision.clone(), current: "".into() }),
             uploader: self.peer.clone(),
+            slots: Slots::default(),
             policy: DeliveryPolicy {
                 retry: RetryPolicy { age_limit: year, ..RetryPolicy::default() },
                 seed: Some(7),

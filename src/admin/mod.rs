@@ -8,6 +8,7 @@
 //! what can come of it. A failure of the machine is an [`AdminError`]; everything a person can cause is an outcome.
 
 mod account;
+mod backup;
 mod deletion;
 mod digest;
 mod handover;
@@ -131,6 +132,9 @@ pub enum AdminError {
     /// The database failed.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// No backup can be begun.
+    #[error(transparent)]
+    Backup(#[from] crate::journal::backup::BackupError),
     /// A stored value is not what this version writes.
     #[error("the stored {what} can not be read: {error}; restore it from a backup or remove it")]
     Unreadable {

@@ -24,4 +24,6 @@ pub enum Permission {
     ManageTokens,
     /// Have persons deleted at CleverTap and erased here, which can not be undone.
     DeletePersons,
+    /// Take a backup, which holds every event and every secret.
+    Backup,
 }

@@ -14,7 +14,8 @@ use std::time::Duration;
 
 /// Noting every use would be a disk write per call.
 const NOTED_EVERY: Duration = Duration::from_secs(60);
-/// What a token may do until there are roles.
+/// What a token may do until there are roles. Only `TAPLINE_API_TOKEN`, which whoever runs the machine has set, may also
+/// take backups.
 const MAY: [Permission; 5] = [
     Permission::SeeEvents,
     Permission::Preview,
@@ -65,7 +66,10 @@ impl Admin {
         if let Some(given) = self.ground.environment.api_token()
             && Digest::of(given.expose()) == digest
         {
-            return Ok(Some(ApiCaller { name: "TAPLINE_API_TOKEN".to_owned(), may: MAY.to_vec() }));
+            return Ok(Some(ApiCaller {
+                name: "TAPLINE_API_TOKEN".to_owned(),
+                may: [&MAY[..], &[Permission::Backup]].concat(),
+            }));
         }
         let now = self.now();
         self.stored(move |store| {

@@ -2,8 +2,8 @@
 
 use super::call::Call;
 use super::problem::Problem;
-use super::{deletion, preview, replays, rules};
-use crate::admin::Permission::{self, DeletePersons, Preview, Resend, SeeEvents};
+use super::{backup, deletion, preview, replays, rules};
+use crate::admin::Permission::{self, Backup, DeletePersons, Preview, Resend, SeeEvents};
 use actix_web::HttpResponse;
 use actix_web::http::Method;
 use futures_util::future::LocalBoxFuture;
@@ -48,6 +48,7 @@ const fn act(path: &'static str, permission: Permission, handler: Handler) -> Ro
 
 /// The table. Rows of one path stand together.
 pub static ROWS: &[Row] = &[
+    get("/v1/backup", Backup, |call| Box::pin(backup::show(call))),
     post("/v1/deletions", DeletePersons, |call| Box::pin(deletion::order(call))),
     get("/v1/deletions", SeeEvents, |call| Box::pin(deletion::show(call))),
     post("/v1/preview", Preview, |call| Box::pin(preview::preview(call))),

@@ -3,6 +3,7 @@
 //! Deliberately reading only: what a verb may change has its own way through `admin`.
 
 use crate::clock::Millis;
+use crate::journal::backup::{BackupError, Source};
 use crate::journal::sled::{Options, SledJournal, SledStore};
 use crate::journal::{Journal, JournalError, Seq, Store};
 use std::io;
@@ -55,6 +56,11 @@ impl DataDirectory {
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         let (journal, store) = SledJournal::open(directory, Options { index: false, ..Options::default() })?;
         Ok(Self { journal, store, runtime })
+    }
+
+    /// Everything in it, as of `now`.
+    pub(super) fn snapshot(&self, now: Millis) -> Result<Box<dyn Source>, BackupError> {
+        self.runtime.block_on(self.journal.snapshot(now))
     }
 
     /// The small tables.

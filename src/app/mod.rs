@@ -5,6 +5,7 @@
 //! port 0. Deliberately no decisions about events, rules or pages here.
 
 mod application;
+mod backup;
 mod data;
 mod guard;
 mod metric;
@@ -18,8 +19,10 @@ mod storage;
 
 pub use crate::delivery::{DeliveryPolicy, RetryPolicy, SlotPolicy};
 pub use crate::journal::Retention;
-pub use crate::journal::sled::Options as JournalOptions;
+pub use crate::journal::backup::{BackupError, Findings};
+pub use crate::journal::sled::{Options as JournalOptions, RestoreError};
 pub use application::{Application, BuildError};
+pub use backup::{BackupFile, inspect_backup, restore_backup};
 pub use data::{DataDirectory, DataError};
 pub use option::{Options, Storage};
 pub use retention::Sweeper;

@@ -3,6 +3,7 @@
 //! Data goes to stdout, talk to stderr. Exit codes: 0 fine, 1 found problems, 2 wrong usage or could not run.
 //! Whatever a flag sets a variable `TAPLINE_…` sets too; the flag wins.
 
+mod backup;
 pub mod check;
 mod delete;
 mod delivery;
@@ -15,6 +16,7 @@ mod log;
 pub mod preview;
 mod remote;
 mod replay;
+mod restore;
 mod rules;
 mod schema;
 mod serve;
@@ -23,6 +25,7 @@ mod storage;
 mod test;
 mod transform;
 mod upload;
+mod verify;
 
 pub use rules::RulesArgs;
 
@@ -53,6 +56,9 @@ enum Verb {
     Upload(upload::Args),
     Replay(replay::Args),
     Delete(delete::Args),
+    Backup(backup::Args),
+    Restore(restore::Args),
+    Verify(verify::Args),
     Fmt(fmt::Args),
     Init(init::Args),
     Schema(schema::Args),
@@ -103,6 +109,9 @@ pub fn run() -> ExitCode {
         Some(Verb::Upload(args)) => upload::run(&args),
         Some(Verb::Replay(args)) => replay::run(&args, &mut out),
         Some(Verb::Delete(args)) => delete::run(&args, &mut out),
+        Some(Verb::Backup(args)) => backup::run(&args, &mut out),
+        Some(Verb::Restore(args)) => restore::run(&args),
+        Some(Verb::Verify(args)) => verify::run(&args, &mut out),
         Some(Verb::Fmt(args)) => fmt::run(&args, &mut out),
         Some(Verb::Init(args)) => init::run(&args, &mut out),
         Some(Verb::Schema(args)) => schema::run(&args, &mut out),

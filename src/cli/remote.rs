@@ -193,7 +193,7 @@ impl ProblemDoc {
 }
 
 /// Scheme and host, as a person types it.
-fn parse_server(text: &str) -> Result<String, String> {
+pub(super) fn parse_server(text: &str) -> Result<String, String> {
     let server = text.trim().trim_end_matches('/');
     let rest = server.strip_prefix("http://").or_else(|| server.strip_prefix("https://"));
     match rest {

@@ -6,6 +6,7 @@
 //!
 //! First thing to know: an event's [`Seq`] is its place in the log and its only identity here.
 
+pub mod backup;
 pub mod block;
 mod erasure;
 pub mod facet;
@@ -368,6 +369,11 @@ pub trait Journal: Send + Sync + 'static {
     /// The first place that is kept: events before it ended, are counted, and were dropped.
     fn kept_from(&self) -> Seq {
         Seq(0)
+    }
+
+    /// Everything it holds as of now, for a backup begun at `now`. Reading it blocks. Nothing is dropped until it is dropped.
+    async fn snapshot(&self, _now: Millis) -> Result<Box<dyn backup::Source>, backup::BackupError> {
+        Err(backup::BackupError::NothingKept)
     }
 
     /// Drops what is past `retention` at `now`, with all that is known of its events but the counts. Whoever knows the

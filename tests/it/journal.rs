@@ -1,5 +1,7 @@
 //! The journal: what holds for every implementation, and what only a disk can show.
 
+/// Backups, and what is made of them again.
+mod backup;
 /// What holds for every journal and every store.
 mod conformance;
 /// Kill -9 under load.

@@ -5,6 +5,8 @@
 mod any_rules;
 /// The REST API, as its callers see it.
 mod api;
+/// The data directory in a file and back: `tapline backup`, `restore`, `verify`.
+mod backup;
 /// Deleting a person, through every way in and through kills.
 mod deletion;
 /// From the journal to CleverTap.

@@ -108,6 +108,19 @@ impl Generation {
         })
     }
 
+    /// The stored bytes of the block that begins at `at`, and the place after it; none when no block begins there.
+    pub(super) fn stored_at(&self, at: Seq) -> Result<Option<(Seq, Vec<u8>)>, JournalError> {
+        guarded(at, || {
+            let found = self.read(at)?;
+            if found.chunks.is_empty() {
+                return Ok(None);
+            }
+            let bytes = join(&found.chunks);
+            let end = Stored::parse(at, &bytes)?.end();
+            Ok(Some((end, bytes.into_owned())))
+        })
+    }
+
     /// The first block from `at` on and before `until` that can be read whole, with when its first event was received.
     /// Passes over damage place by place, because what is damaged does not tell where it ends.
     pub(super) fn readable_from(&self, at: Seq, until: Seq) -> Result<Option<(Seq, Millis)>, JournalError> {

@@ -12,6 +12,7 @@ use super::erasure::Mark;
 use super::health::Health;
 use super::options::SyncHook;
 use super::page::Page;
+use super::page_copy::PageCopies;
 use crate::clock::Millis;
 use crate::journal::{Counts, JournalError, Seq, Table, UploadId, UploadNote};
 use crate::point::{self, CommitPoint};
@@ -59,6 +60,21 @@ impl Standing {
         let accepted = end.0.max(ended);
         Counts { accepted, delivered, filtered, failed, dead, pending: accepted - ended }
     }
+
+    /// The stored form.
+    pub(super) fn render(&self) -> Result<Vec<u8>, JournalError> {
+        postcard::to_extend(self, vec![VERSION]).map_err(|error| unpackable(&error))
+    }
+
+    /// Reads what [`Self::render`] wrote.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, JournalError> {
+        parse_versioned("the standing", bytes)
+    }
+
+    /// Whether a key is another thing than a note about an upload, or one whose number was given away by then.
+    pub(super) fn knows_upload(&self, key: &[u8]) -> bool {
+        !is_upload(key) || *key < *upload_key(UploadId(self.uploads_below))
+    }
 }
 
 /// What one durable write changes beside the standing.
@@ -70,9 +86,8 @@ pub(super) struct Changes {
 
 impl Changes {
     pub(super) fn put_page(&mut self, number: u64, page: &Page) -> Result<(), JournalError> {
-        // A page that was longer leaves chunks behind, which reading does not reach: a page tells its own length.
-        for (chunk, bytes) in page.render()?.chunks(CHUNK).enumerate() {
-            self.batch.insert(page_key(number, chunk as u16).as_slice(), bytes);
+        for (key, bytes) in page_rows(number, &page.render()?) {
+            self.batch.insert(key, bytes);
         }
         self.digests.push((number, page.digest()));
         Ok(())
@@ -96,6 +111,7 @@ pub(super) struct MainDatabase {
     writer: Mutex<()>,
     standing: RwLock<Standing>,
     digests: Digests,
+    copies: PageCopies,
     log_end: Arc<AtomicU64>,
     health: Arc<Health>,
 }
@@ -118,7 +134,7 @@ impl MainDatabase {
         let tables =
             Table::ALL.into_iter().map(open).collect::<Result<Vec<_>, sled::Error>>().map_err(unreadable)?;
         let standing = match database.db.get(STANDING).map_err(unreadable)? {
-            Some(bytes) => parse_versioned("the standing", &bytes)?,
+            Some(bytes) => Standing::parse(&bytes)?,
             None => Standing { uploads_below: 1, ..Standing::default() },
         };
         Ok(Self {
@@ -127,6 +143,7 @@ impl MainDatabase {
             writer: Mutex::new(()),
             standing: RwLock::new(standing),
             digests: Digests::default(),
+            copies: PageCopies::default(),
             log_end,
             health,
         })
@@ -147,9 +164,10 @@ impl MainDatabase {
         let mut revised = self.standing();
         revise(&mut revised);
         revised.log_until = revised.log_until.max(self.log_end.load(Ordering::Acquire));
-        let bytes = postcard::to_extend(&revised, vec![VERSION]).map_err(|error| unpackable(&error))?;
+        let pages: Vec<u64> = changes.digests.iter().map(|(number, _)| *number).collect();
+        self.copies.keep(&pages, |number| self.page_bytes(number))?;
         let mut batch = changes.batch;
-        batch.insert(STANDING, bytes);
+        batch.insert(STANDING, revised.render()?);
         self.commit(&self.database.db, batch)?;
         self.digests.note(changes.digests);
         *self.standing.write().unwrap_or_else(PoisonError::into_inner) = revised;
@@ -189,11 +207,49 @@ impl MainDatabase {
 
     /// Page `number`; an empty one when none of its events has ended.
     pub(super) fn page(&self, number: u64) -> Result<Page, JournalError> {
+        Page::parse(number, &self.page_bytes(number)?)
+    }
+
+    /// The same as it is stored.
+    pub(super) fn page_bytes(&self, number: u64) -> Result<Vec<u8>, JournalError> {
         let mut bytes = Vec::new();
         for entry in self.database.db.range(page_key(number, 0)..=page_key(number, u16::MAX)) {
             bytes.extend_from_slice(&entry.map_err(unreadable)?.1);
         }
-        Page::parse(number, &bytes)
+        Ok(bytes)
+    }
+
+    /// The number of the first stored page from `number` on.
+    pub(super) fn next_page(&self, number: u64) -> Result<Option<u64>, JournalError> {
+        self.pages_from(number).next().transpose()
+    }
+
+    /// Everything stored but the pages and the standing: the names of trees, none for the first, and their rows.
+    pub(super) fn rows(&self) -> Result<Vec<(String, sled::Iter)>, JournalError> {
+        let db = &self.database.db;
+        let after_pages = db.range::<&[u8], _>(&[ENDS + 1][..]..STANDING);
+        let after_standing = db.range([STANDING, &[0]].concat()..);
+        let mut rows = vec![
+            (String::new(), db.range::<&[u8], _>(..&[ENDS][..])),
+            (String::new(), after_pages),
+            (String::new(), after_standing),
+        ];
+        for name in db.tree_names().into_iter().filter(|name| *name != db.name()) {
+            let tree = db.open_tree(&name).map_err(unreadable)?;
+            rows.push((String::from_utf8_lossy(&name).into_owned(), tree.iter()));
+        }
+        Ok(rows)
+    }
+
+    /// The standing and what `look` says, at one moment at which nothing is written here.
+    pub(super) fn fixed<T>(&self, look: impl FnOnce() -> T) -> (Standing, T) {
+        let _one_writer = self.one_writer();
+        (self.standing(), look())
+    }
+
+    /// Pages as a backup wants them.
+    pub(super) fn copies(&self) -> &PageCopies {
+        &self.copies
     }
 
     /// What the ends of each page have.
@@ -383,4 +439,20 @@ fn erased_key(at: Seq) -> Vec<u8> {
 
 fn upload_key(id: UploadId) -> Vec<u8> {
     [&[UPLOADS][..], &id.0.to_be_bytes()].concat()
+}
+
+/// Whether a key is that of a note about an upload.
+pub(super) fn is_upload(key: &[u8]) -> bool {
+    key.len() == 9 && key.first() == Some(&UPLOADS)
+}
+
+/// A page's bytes as the rows that hold them. A page that was longer leaves rows behind, which reading does not reach: a
+/// page tells its own length.
+pub(super) fn page_rows(number: u64, bytes: &[u8]) -> impl Iterator<Item = (Vec<u8>, &[u8])> {
+    bytes.chunks(CHUNK).enumerate().map(move |(chunk, bytes)| (page_key(number, chunk as u16), bytes))
+}
+
+/// The standing as the row that holds it.
+pub(super) fn standing_row(standing: &Standing) -> Result<(&'static [u8], Vec<u8>), JournalError> {
+    Ok((STANDING, standing.render()?))
 }

@@ -23,23 +23,28 @@ mod generation;
 mod health;
 mod index;
 mod indexer;
+mod inspection;
 mod ledger;
 mod lock;
 mod main_database;
 mod options;
 mod page;
+mod page_copy;
 mod purge;
 mod queue;
+mod rebuild;
 mod retention;
 mod room;
 mod rotation;
 mod search;
 mod settler;
+mod snapshot;
 mod start;
 mod store;
 
 pub use options::{Options, SyncHook};
 pub use purge::{PurgeHook, PurgeStep};
+pub use rebuild::RestoreError;
 pub use store::SledStore;
 
 use self::cache::Cache;
@@ -54,6 +59,8 @@ use self::main_database::MainDatabase;
 use self::page::{Page, locate};
 use self::room::Room;
 use self::settler::Settler;
+use self::snapshot::Snapshot;
+use super::backup::{BackupError, Findings, Source};
 use super::room::is_longer_ago;
 use super::{
     AppendError, Appended, Block, Counts, Effort, End, Erasure, Full, Journal, JournalError, NewEvent,
@@ -108,6 +115,16 @@ impl SledJournal {
     /// Waits until everything that is durable now is indexed, so that no list has to look through it. Blocks.
     pub fn wait_until_indexed(&self) {
         self.parts.index.wait_until_idle();
+    }
+
+    /// Makes `directory`, which is empty or new, what the backup was taken of; says what that is. Blocks.
+    pub fn restore(source: &mut dyn Source, directory: &Path) -> Result<Findings, RestoreError> {
+        rebuild::restore(source, directory)
+    }
+
+    /// Reads everything that a backup or [`Journal::snapshot`] hands out, and whether it fits together. Blocks.
+    pub fn inspect(source: &mut dyn Source) -> Result<Findings, BackupError> {
+        inspection::inspect(source)
     }
 
     /// Makes durable what was handed over, ends the threads and takes nothing more. Reading still works.
@@ -172,6 +189,10 @@ impl Parts {
 
     fn sweep(&self, retention: Retention, now: Millis) -> Result<Swept, JournalError> {
         let _one_at_a_time = self.sweeping.lock().unwrap_or_else(PoisonError::into_inner);
+        // What a backup has not read yet must stay.
+        if self.main.copies().is_active() {
+            return Ok(Swept::default());
+        }
         let settled_until = self.settled_until();
         let Self { chain, main, cache, room, damage, .. } = self;
         let swept =
@@ -327,5 +348,13 @@ impl Journal for SledJournal {
 
     fn unpurged(&self) -> u64 {
         self.parts.erasures.count()
+    }
+
+    async fn snapshot(&self, now: Millis) -> Result<Box<dyn Source>, BackupError> {
+        let parts = self.parts.clone();
+        let begun = tokio::task::spawn_blocking(move || Snapshot::begin(parts, now)).await;
+        let begun = begun
+            .map_err(|error| JournalError::Storage(format!("a backup stopped unexpectedly: {error}")))?;
+        Ok(Box::new(begun?))
     }
 }

@@ -37,6 +37,7 @@ pub(super) fn open(
     options: Options,
 ) -> Result<(Arc<SledJournal>, Arc<SledStore>), JournalError> {
     let lock = Arc::new(DirectoryLock::acquire(directory)?);
+    super::rebuild::check_finished(directory)?;
     let health = Arc::new(Health::default());
     let log_end = Arc::new(AtomicU64::new(0));
     let hook = options.on_sync.clone();

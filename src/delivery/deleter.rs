@@ -154,8 +154,7 @@ impl Deleter {
             DeletionReading::Again { reason, after } => {
                 let policy = &shared.policy.retry;
                 let outlook = shared.gate.outlook(ended);
-                let is_late =
-                    |job: &Job| !outlook.is_open && job.age(ended, outlook.held) >= policy.age_limit;
+                let is_late = |job: &Job| job.age(ended, outlook.held) >= policy.age_limit;
                 let (late, jobs): (Vec<Job>, Vec<Job>) = group.jobs.into_iter().partition(is_late);
                 let failures = group.failures.saturating_add(1);
                 let due = Some(ended + policy.wait(failures, after, &mut self.random));

@@ -12,6 +12,8 @@ mod damage;
 mod disk;
 /// Erased events: hidden at once, then gone from the disk.
 mod erasure;
+/// Erased events, for every journal.
+mod forget;
 /// A death at a named point between two steps.
 mod point;
 /// Retention, and bounds that refuse and recover.

@@ -158,3 +158,16 @@ pub fn noise(seed: u64, length: usize) -> Vec<u8> {
     .take(length)
     .collect()
 }
+
+/// Runs tests for each journal; a new one gets its line here.
+macro_rules! holds_for_every_journal {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        mod memory {
+            $(#[tokio::test] async fn $name() { super::$name(super::Subject::memory()).await })*
+        }
+        mod sled {
+            $(#[tokio::test] async fn $name() { super::$name(super::Subject::sled()).await })*
+        }
+    };
+}
+pub(crate) use holds_for_every_journal;

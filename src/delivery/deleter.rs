@@ -176,7 +176,12 @@ impl Deleter {
         words: &str,
     ) {
         let gate = &self.shared.gate;
-        let failure = Failure { now, asked: None, is_probe: admitted.is_probe() };
+        let asked = match reading {
+            DeletionReading::Again { after, .. } => after,
+            DeletionReading::Done | DeletionReading::Refused(_) | DeletionReading::Unauthorised => None,
+        };
+        let asked = asked.map(|asked| asked.min(self.shared.policy.retry.retry_after_cap));
+        let failure = Failure { now, asked, is_probe: admitted.is_probe() };
         match reading {
             DeletionReading::Done => gate.taken(admitted, begun, now),
             DeletionReading::Again { reason, .. } => match failing(reply, reason) {
@@ -227,7 +232,16 @@ fn refused(jobs: Vec<Job>, by: UploadId, rejection: Rejection) -> Vec<(Job, End)
 
 /// Makes one call, once there is an account, leave to send, and no reason to stop.
 async fn call(shared: Arc<Shared>, mut group: Group, mut stop: watch::Receiver<bool>) -> Called {
-    let leave = async { (shared.gate.admit().await, shared.slots.spare().await) };
+    let leave = async {
+        loop {
+            let admitted = shared.gate.admit().await;
+            let slot = shared.slots.spare().await;
+            // Much can happen while one waits for a place.
+            if shared.gate.still_admits(&admitted) {
+                return (admitted, slot);
+            }
+        }
+    };
     let (admitted, _slot) = tokio::select! {
         biased;
         () = told(&mut stop) => return Called { group, answered: None },

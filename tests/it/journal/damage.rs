@@ -278,15 +278,18 @@ fn file_of_generation(directory: &Path, start: &str) -> PathBuf {
     found.pop().unwrap()
 }
 
+/// What is done to the bytes of a file.
+type Damage = fn(&mut Vec<u8>);
+
 #[tokio::test]
 async fn an_empty_conf_a_cut_or_flipped_snapshot_and_half_a_snapshot_cost_no_event() {
-    let cut = |bytes: &mut Vec<u8>| bytes.truncate(bytes.len() / 2);
-    let flip = |bytes: &mut Vec<u8>| {
+    let cut: Damage = |bytes| bytes.truncate(bytes.len() / 2);
+    let flip: Damage = |bytes| {
         let middle = bytes.len() / 2;
         bytes[middle] ^= 0x10;
     };
-    let damages: [(&str, &dyn Fn(&mut Vec<u8>)); 4] =
-        [("conf", &Vec::clear), ("snap.", &cut), ("snap.", &flip), ("snap.", &Vec::clear)];
+    let damages: [(&str, Damage); 4] =
+        [("conf", Vec::clear), ("snap.", cut), ("snap.", flip), ("snap.", Vec::clear)];
     for (round, (start, damage)) in damages.into_iter().enumerate() {
         let directory = tempfile::tempdir().unwrap();
         fill_with_blocks(directory.path(), 30).await;

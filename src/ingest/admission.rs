@@ -59,6 +59,12 @@ impl Admission {
         &self.source
     }
 
+    /// Whether persons may be deleted: only by who signs. A write key is shown by pages to anybody, and a deletion can not
+    /// be undone.
+    pub(crate) fn may_delete(&self) -> bool {
+        matches!(self.means, Means::Signature { .. })
+    }
+
     /// Looks at the body of a webhook before anything else does: all of it, which is one call.
     pub(crate) fn check_signed_call(&self, body: &[u8]) -> Result<(), Complaint> {
         match &self.means {

@@ -54,7 +54,7 @@ fn texts(code: Code) -> [&'static str; 3] {
         Code::DeletionNotHere => [
             "A deletion came where a write key is all that is asked for; pages show that key to anybody, and a deletion can not be undone.",
             "POST /v1/batch {\"batch\":[{\"type\":\"delete\",\"userId\":\"u1\"}]}",
-            "Send it to /v1/webhooks/segment as Segment does, or to /api/v1/deletions with an API token, or run `tapline delete`.",
+            "Set a webhook secret on the Settings page and in Segment, so that the deletions it sends to /v1/webhooks/segment are signed; or send it to /api/v1/deletions with an API token, or run `tapline delete`.",
         ],
         Code::NoUserAnonId => [
             "The call has neither a userId nor an anonymousId, so nobody could say whom it is about.",

@@ -114,9 +114,9 @@ impl<'a> Incoming<'a> {
         }
         let text = self.json.decoded(value);
         if text.eq_ignore_ascii_case(Person::TYPE) {
-            let message = "expected a deletion where Segment sends it, at `/v1/webhooks/segment`, or at \
-                           `/api/v1/deletions` with an API token; a write key alone, which pages show to anybody, \
-                           deletes nobody";
+            let message = "expected a deletion signed by Segment at `/v1/webhooks/segment`, for which a webhook \
+                           secret must be set, or at `/api/v1/deletions` with an API token; a write key alone, which \
+                           pages show to anybody, deletes nobody";
             let refused = || Complaint::new(Code::DeletionNotHere, message).at("/type");
             return if deletes { Ok(CallType::Deletion) } else { Err(refused()) };
         }

@@ -44,7 +44,8 @@ pub(crate) fn read(body: &[u8], request: &Request<'_>) -> Result<Vec<NewEvent>, 
         Endpoint::Webhook => {
             // All of the body as it came, a byte-order mark included.
             request.admission.check_signed_call(body)?;
-            read_call(text, Given::Own { deletes: true }, request).map(|event| vec![event])
+            read_call(text, Given::Own { deletes: request.admission.may_delete() }, request)
+                .map(|event| vec![event])
         }
     }
 }
@@ -100,7 +101,7 @@ fn read_batch(text: &str, list: &str, request: &Request<'_>) -> Result<Vec<NewEv
         if json.raw(at).len() > limits.event_bytes {
             return keep_remains(&call, too_large(limits), &place(), request);
         }
-        let given = Given::Own { deletes: request.endpoint == Endpoint::Webhook };
+        let given = Given::Own { deletes: request.admission.may_delete() };
         match call.check(given) {
             Err(complaint) if complaint.code == Code::NotAnObject => {
                 keep_remains(&call, complaint, &place(), request)

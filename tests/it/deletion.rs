@@ -193,10 +193,8 @@ async fn through_kills_nothing_follows_a_deletion_and_what_it_erases_stays_erase
             let batch: Vec<Value> = (0..BEFORE).map(|n| event(&person, "Before", n)).collect();
             let sent = connection.send(&post("/v1/batch").body(json!({ "batch": batch }).to_string())).await;
             assert_eq!(sent.status, 200);
-            let deletion =
-                json!({"type": "delete", "userId": person, "messageId": format!("delete-{person}")});
-            let sent = connection.send(&post("/v1/webhooks/segment").body(deletion.to_string())).await;
-            assert_eq!(sent.status, 200, "{}", sent.text());
+            let sent = connection.send(&order(json!({"userIds": [person]}).to_string())).await;
+            assert_eq!(sent.status, 202, "{}", sent.text());
             if number.is_multiple_of(2) {
                 let after = event(&person, "After", 0).to_string();
                 assert_eq!(connection.send(&post("/v1/track").body(after)).await.status, 200);

@@ -156,12 +156,14 @@ async fn an_array_may_hold_as_many_calls_and_bytes_as_segment_puts_into_one() {
 }
 
 #[tokio::test]
-async fn a_deletion_is_taken_from_the_webhook_in_both_forms_and_from_nobody_with_a_write_key_alone() {
-    let app = TestApp::start().await;
+async fn a_deletion_is_taken_from_the_signed_webhook_in_both_forms_and_from_nobody_with_a_write_key_alone() {
+    let app = builder().start().await;
     let deletion = r#"{"type":"DELETE","userId":"user_1","timestamp":"2026-01-01T00:00:00.000Z"}"#;
-    assert_eq!(app.post("/v1/webhooks/segment", deletion).await.status, 200);
-    assert_eq!(app.post("/v1/webhooks/segment", format!("[{deletion},{CALL}]")).await.status, 200);
-    let nameless = app.post("/v1/webhooks/segment", r#"{"type":"delete"}"#).await;
+    assert_eq!(app.send(&webhook(deletion).body(deletion)).await.status, 200);
+    let array = webhook(deletion).basic(WRITE_KEY).body(format!("[{deletion},{CALL}]"));
+    assert_eq!(app.send(&array).await.status, 200);
+    let nameless = r#"{"type":"delete"}"#;
+    let nameless = app.send(&webhook(nameless).body(nameless)).await;
     assert_eq!((nameless.status, nameless.code().as_str()), (400, "no_user_anon_id"));
     let batch = format!(r#"{{"batch":[{deletion}]}}"#);
     assert_eq!(app.post("/v1/batch", batch).await.status, 200);
@@ -177,8 +179,14 @@ async fn a_deletion_is_taken_from_the_webhook_in_both_forms_and_from_nobody_with
     let refusal = stored[3].refusal.as_ref().unwrap();
     assert_eq!((refusal.code.as_str(), refusal.pointer.as_str()), ("deletion_not_here", "/batch/0/type"));
     assert_eq!(stored.len(), 4);
-    // With a secret set, a deletion must be signed like everything else.
-    let app = builder().start().await;
-    assert_eq!(app.post("/v1/webhooks/segment", deletion).await.status, 401);
-    assert_eq!(app.send(&webhook(deletion).body(deletion)).await.status, 200);
+    assert_eq!(app.post("/v1/webhooks/segment", deletion).await.status, 401, "it is not signed");
+    // Without a secret nothing can be signed.
+    let app = TestApp::start().await;
+    let refused = app.post("/v1/webhooks/segment", deletion).await;
+    assert_eq!((refused.status, refused.code().as_str()), (400, "deletion_not_here"));
+    assert_eq!(app.post("/v1/webhooks/segment", format!("[{deletion},{CALL}]")).await.status, 200);
+    let stored = app.stored().await;
+    let refusals: Vec<_> =
+        stored.iter().map(|entry| entry.refusal.as_ref().map(|r| r.pointer.as_str())).collect();
+    assert_eq!(refusals, [Some("/0/type"), None]);
 }

@@ -5,7 +5,7 @@
 use super::data::DataDirectory;
 use crate::clock::{Clock, SystemClock};
 use crate::journal::backup::{BackupError, Findings, Reader, Writer};
-use crate::journal::sled::{RestoreError, SledJournal};
+use crate::journal::sled::{RepairError, Repaired, RestoreError, SledJournal};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -70,6 +70,11 @@ pub fn inspect_backup(input: impl Read + Send) -> Result<Findings, BackupError> 
 /// Makes `directory`, which is empty or new, what the backup was taken of.
 pub fn restore_backup(input: impl Read + Send, directory: &Path) -> Result<Findings, RestoreError> {
     SledJournal::restore(&mut Reader::open(input)?, directory)
+}
+
+/// Makes a damaged data directory one that opens, and keeps the damaged files beside it.
+pub fn repair_directory(directory: &Path) -> Result<Repaired, RepairError> {
+    SledJournal::repair(directory, SystemClock.now(), &mut |_| {})
 }
 
 impl DataDirectory {

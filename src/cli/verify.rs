@@ -1,16 +1,24 @@
-//! `tapline verify`: reads everything of a backup or a data directory, and says whether it is whole.
+//! `tapline verify`: reads everything of a backup or a data directory, and says whether it is whole; on demand it makes a
+//! damaged data directory one that opens.
 
 use super::Failure;
 use super::backup::{contents, stream};
 use super::remote::parse_server;
-use crate::app::{DataDirectory, DataError, Findings, inspect_backup};
+use crate::app::{
+    DataDirectory, DataError, Findings, Repair, RepairError, Repaired, inspect_backup, repair_directory,
+};
 use std::fs::File;
 use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
 
 /// Read everything of a backup, of a data directory or of a running server, and say whether it is whole.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit codes: 0 everything is whole, 1 something is not, 2 it could not be read.")]
+#[command(
+    after_help = "A repair reads what it can without the database under it, writes that into fresh databases, reads them \
+                  back and puts them in place. The damaged files are kept in `damaged-<time>` in the data directory; remove \
+                  them when nobody wants to look at them any more. It needs as much room as the events take.\n\
+                  Exit codes: 0 everything is whole, 1 something is not or is lost, 2 it could not be read or repaired."
+)]
 pub(super) struct Args {
     /// A backup, or `-` for standard input
     #[arg(conflicts_with = "server")]
@@ -21,6 +29,9 @@ pub(super) struct Args {
     /// The running server whose data directory to read; its API token is read from TAPLINE_API_TOKEN
     #[arg(long, env = "TAPLINE_SERVER", value_name = "URL", value_parser = parse_server)]
     server: Option<String>,
+    /// Make a damaged data directory one that opens, keep the damaged files, and say what is lost
+    #[arg(long, conflicts_with_all = ["file", "server"])]
+    repair: bool,
     /// How to show what was found
     #[arg(long, value_enum, default_value_t = Format::Human, env = "TAPLINE_FORMAT")]
     format: Format,
@@ -36,7 +47,13 @@ enum Format {
 
 /// Runs the verb.
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
+    let mut losses = Vec::new();
     let (what, findings) = match (&args.file, &args.server) {
+        _ if args.repair => {
+            let (findings, told) = repair(&args.data)?;
+            losses = told;
+            (args.data.display().to_string(), findings)
+        }
         (Some(file), _) => (file.display().to_string(), inspect_file(file)?),
         (None, Some(server)) => (server.clone(), inspect_server(server)?),
         (None, None) => (args.data.display().to_string(), inspect_directory(&args.data)?),
@@ -53,8 +70,12 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
             writeln!(out, "`{what}` holds {}", contents(&findings))?;
         }
     }
+    losses.iter().for_each(|loss| super::say(loss));
     match findings.problem_count {
-        0 => Ok(()),
+        0 if losses.is_empty() => Ok(()),
+        0 => Err(Failure::NotGood(
+            "the directory is repaired, and not everything could be had back".to_owned(),
+        )),
         count => Err(Failure::NotGood(format!("problems found: {count}"))),
     }
 }
@@ -79,6 +100,59 @@ fn inspect_directory(directory: &Path) -> Result<Findings, Failure> {
         Failure::CouldNotRun(format!("{error}{advice}"))
     })?;
     data.inspect().map_err(|error| Failure::NotGood(format!("`{}`: {error}", directory.display())))
+}
+
+/// What the directory holds now, and a sentence for everything that a repair could not bring back beside events.
+fn repair(directory: &Path) -> Result<(Findings, Vec<String>), Failure> {
+    let repaired = repair_directory(directory).map_err(|error| {
+        let advice = match error {
+            RepairError::Journal(_) => "; stop the server that has it first",
+            _ => "",
+        };
+        Failure::CouldNotRun(format!("`{}` was not repaired: {error}{advice}", directory.display()))
+    })?;
+    match repaired {
+        Repaired::Nothing(findings) => {
+            super::say("nothing is damaged, and nothing was changed");
+            Ok((findings, Vec::new()))
+        }
+        Repaired::Done(repair) => {
+            super::say(&format!("repaired; the damaged files are kept in `{}`", repair.aside.display()));
+            let losses = losses(&repair);
+            Ok((repair.findings, losses))
+        }
+    }
+}
+
+fn losses(repair: &Repair) -> Vec<String> {
+    let salvaged = &repair.salvaged;
+    let mut told = Vec::new();
+    if salvaged.pending_again > 0 {
+        told.push(format!(
+            "{} events had ended and are pending again: CleverTap may get them twice",
+            salvaged.pending_again
+        ));
+    }
+    if salvaged.ends_lost > 0 {
+        told.push(format!(
+            "of {} events it is lost what became of them: they are listed as `lost_to_damage` and not sent again",
+            salvaged.ends_lost
+        ));
+    }
+    if salvaged.damaged_in_main > 0 || salvaged.stray_rows > 0 {
+        told.push(format!(
+            "{} places and {} rows of the main database are lost: look through settings, accounts and tokens, \
+             which may be missing or as they were before",
+            salvaged.damaged_in_main, salvaged.stray_rows
+        ));
+    }
+    if salvaged.are_counts_lost {
+        told.push(
+            "the counts were lost and made anew; events that were dropped by age count as delivered"
+                .to_owned(),
+        );
+    }
+    told
 }
 
 /// Reads the server's backup as it comes, and keeps nothing of it.

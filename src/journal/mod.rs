@@ -182,6 +182,13 @@ impl End {
             revision: String::new(),
         }
     }
+
+    /// The end of an event that had ended, when damage took what became of it.
+    pub fn forgotten() -> Self {
+        let message =
+            "this event had ended, and what became of it was lost to damage; it was not sent again by itself";
+        Self { message: Some(message.to_owned()), ..Self::lost() }
+    }
 }
 
 /// One call of CleverTap's upload API.

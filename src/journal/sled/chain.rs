@@ -383,10 +383,8 @@ impl Chain {
         let name = Generation::directory(&self.directory, generation.first());
         let bytes = generation.bytes();
         if bytes > EMPTY_MOST {
-            return Err(JournalError::Storage(format!(
-                "`{}` has {bytes} bytes but no event that can be read; move it out of the data directory and start again",
-                name.display()
-            )));
+            let what = format!("`{}` has {bytes} bytes but no event that can be read", name.display());
+            return Err(JournalError::Damaged { at: generation.first(), what });
         }
         drop(generation);
         self.remove_directory(&name).map_err(|error| self.failed(&error))
@@ -421,6 +419,11 @@ impl Prefix {
         let digits = name.strip_prefix(self.0).filter(|digits| digits.len() == 20)?;
         digits.parse().ok().map(Seq)
     }
+}
+
+/// The place at which a copy begins that is whole and to be put in place of its generation, by the name of its directory.
+pub(super) fn parse_whole(name: &str) -> Option<Seq> {
+    WHOLE.parse(name)
 }
 
 // The old generation goes first: while the whole copy has its own name, the next start knows what was meant.

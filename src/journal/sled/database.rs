@@ -13,7 +13,7 @@ use super::options::SyncHook;
 use crate::journal::{JournalError, Seq};
 use crate::point::{self, CommitPoint};
 use crate::telemetry::Cause;
-use crate::telemetry::event::{SnapshotSetAside, WaitingForHandle};
+use crate::telemetry::event::{ConfSetAside, SnapshotSetAside, WaitingForHandle};
 use std::fs::{self, File};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Bytes of a sled segment, fixed when a database is made.
-const SEGMENT: usize = 4 << 20;
+pub(super) const SEGMENT: usize = 4 << 20;
 /// The largest value we ever store: sled keeps up to 17 values in one leaf and writes the leaf as one message, which
 /// must stay below a quarter of a segment.
 pub(super) const VALUE_MOST: usize = 56 << 10;
@@ -52,7 +52,7 @@ impl Database {
             JournalError::Storage(format!("the database `{}` {what}: {error}", directory.display()))
         };
         make_directory(directory).map_err(|error| fail("can not be made", &error))?;
-        check_segment_size(directory)?;
+        check_conf(directory)?;
         remove_half_snapshots(directory).map_err(|error| fail("can not be tidied", &error))?;
         let db = match open_sled(directory) {
             Err(sled::Error::Corruption { .. } | sled::Error::ReportableBug(_)) => {
@@ -179,12 +179,21 @@ fn is_locked(directory: &Path) -> bool {
     matches!(locked, Ok(Err(fs::TryLockError::WouldBlock)))
 }
 
-// sled would refuse another segment size too, but in words that send nobody anywhere.
-fn check_segment_size(directory: &Path) -> Result<(), JournalError> {
+// What the file of settings must say is known, so a damaged one costs nothing: sled makes another. It would refuse another
+// segment size too, but in words that send nobody anywhere.
+fn check_conf(directory: &Path) -> Result<(), JournalError> {
     let path = directory.join("conf");
     let Ok(bytes) = fs::read(&path) else { return Ok(()) };
-    // The file ends in a checksum that is no text.
-    let text = String::from_utf8_lossy(&bytes);
+    let Some((text, sum)) = bytes.split_last_chunk::<4>().filter(|(text, _)| !text.is_empty()) else {
+        return Ok(());
+    };
+    if crc32fast::hash(text) != u32::from_le_bytes(*sum) {
+        let aside = free_name(directory, "conf");
+        return fs::rename(&path, aside).map(|()| ConfSetAside { directory }.tell()).map_err(|error| {
+            JournalError::Storage(format!("`{}` is damaged and can not be moved: {error}", path.display()))
+        });
+    }
+    let text = String::from_utf8_lossy(text);
     let Some(found) = text.lines().find_map(|line| line.strip_prefix("segment_size: ")) else {
         return Ok(());
     };
@@ -222,12 +231,15 @@ fn remove_half_snapshots(directory: &Path) -> io::Result<()> {
 fn set_snapshots_aside(directory: &Path) -> io::Result<usize> {
     let found = snapshots(directory)?;
     for (path, name) in &found {
-        let aside = (0..).map(|n: u32| directory.join(format!("damaged-{n}-{name}")));
-        if let Some(free) = aside.take(10_000).find(|aside| !aside.exists()) {
-            fs::rename(path, free)?;
-        }
+        fs::rename(path, free_name(directory, name))?;
     }
     Ok(found.len())
+}
+
+// Where a damaged file is kept for a look. After very many only the last one is.
+fn free_name(directory: &Path, name: &str) -> PathBuf {
+    let aside = |n: u32| directory.join(format!("damaged-{n}-{name}"));
+    (0..10_000).map(aside).find(|aside| !aside.exists()).unwrap_or_else(|| aside(10_000))
 }
 
 #[cfg(test)]

@@ -294,7 +294,8 @@ fn key(first: Seq, chunk: u16) -> [u8; 10] {
     key
 }
 
-fn parse_key(near: Seq, key: &[u8]) -> Result<(Seq, u16), JournalError> {
+/// The place and the chunk that a key stands for.
+pub(super) fn parse_key(near: Seq, key: &[u8]) -> Result<(Seq, u16), JournalError> {
     let parts =
         key.split_first_chunk::<8>().and_then(|(place, number)| Some((place, number.first_chunk::<2>()?)));
     let (place, number) = parts.filter(|_| key.len() == 10).ok_or_else(|| JournalError::Damaged {

@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 const ENDS: u8 = b'e';
 const UPLOADS: u8 = b'u';
 const ERASED: u8 = b'x';
-const STANDING: &[u8] = b"s";
+pub(super) const STANDING: &[u8] = b"s";
 /// The version of the standing and of upload notes that this code writes, and the only one so far.
 const VERSION: u8 = 1;
 /// Bytes of a page that go into one value.
@@ -124,12 +124,7 @@ impl MainDatabase {
         log_end: Arc<AtomicU64>,
         health: Arc<Health>,
     ) -> Result<Self, JournalError> {
-        let database = Database::open(directory, on_sync).map_err(|error| match error {
-            JournalError::Damaged { what, .. } => JournalError::Storage(format!(
-                "{what}; restore the data directory from a backup, or start with another one by --data and keep this one"
-            )),
-            other => other,
-        })?;
+        let database = Database::open(directory, on_sync)?;
         let open = |table: Table| Ok((table, database.db.open_tree(format!("table:{}", table.name()))?));
         let tables =
             Table::ALL.into_iter().map(open).collect::<Result<Vec<_>, sled::Error>>().map_err(unreadable)?;
@@ -407,7 +402,13 @@ pub(super) fn check_size(table: Table, key: &[u8], value: Option<&[u8]>) -> Resu
 }
 
 pub(super) fn unreadable(error: sled::Error) -> JournalError {
-    JournalError::Storage(format!("the main database can not be read: {error}"))
+    let what = format!("the main database can not be read: {error}");
+    match error {
+        sled::Error::Corruption { .. } | sled::Error::ReportableBug(_) => {
+            JournalError::Damaged { at: Seq(0), what }
+        }
+        _ => JournalError::Storage(what),
+    }
 }
 
 fn unpackable(error: &postcard::Error) -> JournalError {
@@ -428,7 +429,11 @@ fn page_key(number: u64, chunk: u16) -> Vec<u8> {
     [&[ENDS][..], &number.to_be_bytes(), &chunk.to_be_bytes()].concat()
 }
 
-fn parse_page_key(key: &[u8]) -> Option<(u64, u16)> {
+/// The page and the chunk of it that a key stands for, if it is one of the ends.
+pub(super) fn parse_page_key(key: &[u8]) -> Option<(u64, u16)> {
+    if key.len() != 11 || key.first() != Some(&ENDS) {
+        return None;
+    }
     let (number, chunk) = key.get(1..)?.split_first_chunk::<8>()?;
     Some((u64::from_be_bytes(*number), u16::from_be_bytes(*chunk.first_chunk::<2>()?)))
 }
@@ -444,6 +449,12 @@ fn upload_key(id: UploadId) -> Vec<u8> {
 /// Whether a key is that of a note about an upload.
 pub(super) fn is_upload(key: &[u8]) -> bool {
     key.len() == 9 && key.first() == Some(&UPLOADS)
+}
+
+/// Whether a key has the form of one of this database's own, outside of the small tables.
+pub(super) fn is_of_main(key: &[u8]) -> bool {
+    let is_erased = key.len() == 9 && key.first() == Some(&ERASED);
+    key == STANDING || is_upload(key) || is_erased || parse_page_key(key).is_some()
 }
 
 /// A page's bytes as the rows that hold them. A page that was longer leaves rows behind, which reading does not reach: a

@@ -33,9 +33,11 @@ mod page_copy;
 mod purge;
 mod queue;
 mod rebuild;
+mod repair;
 mod retention;
 mod room;
 mod rotation;
+mod salvage;
 mod search;
 mod settler;
 mod snapshot;
@@ -45,6 +47,8 @@ mod store;
 pub use options::{Options, SyncHook};
 pub use purge::{PurgeHook, PurgeStep};
 pub use rebuild::RestoreError;
+pub use repair::{Repair, RepairError, RepairStep, Repaired};
+pub use salvage::Salvaged;
 pub use store::SledStore;
 
 use self::cache::Cache;
@@ -120,6 +124,17 @@ impl SledJournal {
     /// Makes `directory`, which is empty or new, what the backup was taken of; says what that is. Blocks.
     pub fn restore(source: &mut dyn Source, directory: &Path) -> Result<Findings, RestoreError> {
         rebuild::restore(source, directory)
+    }
+
+    /// Makes a damaged directory one that opens, with everything that can be read, and keeps the damaged files beside it.
+    /// Calls `told` after each step. After a kill at any moment the directory is as it was, or is repaired by the next
+    /// opening or repair. Blocks.
+    pub fn repair(
+        directory: &Path,
+        now: Millis,
+        told: &mut dyn FnMut(RepairStep),
+    ) -> Result<Repaired, RepairError> {
+        repair::repair(directory, now, told)
     }
 
     /// Reads everything that a backup or [`Journal::snapshot`] hands out, and whether it fits together. Blocks.

@@ -83,7 +83,8 @@ pub(super) fn restore(source: &mut dyn Source, directory: &Path) -> Result<Findi
     built
 }
 
-fn build(source: &mut dyn Source, incoming: &Path) -> Result<Findings, RestoreError> {
+/// Writes everything of `source` into new databases below `incoming`, durably.
+pub(super) fn build(source: &mut dyn Source, incoming: &Path) -> Result<Findings, RestoreError> {
     let mut inspection = Inspection::of(source);
     let main = Database::open(&incoming.join("main"), None)?;
     let mut generation: Option<Generation> = None;
@@ -161,7 +162,8 @@ fn is_ours(name: &str) -> bool {
     name == INCOMING || name == "main" || Generation::parse_name(name).is_some()
 }
 
-fn names(directory: &Path) -> io::Result<Vec<String>> {
+/// The names of what is in a directory, in order.
+pub(super) fn names(directory: &Path) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(directory)? {
         names.push(entry?.file_name().to_string_lossy().into_owned());

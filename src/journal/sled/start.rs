@@ -36,8 +36,24 @@ pub(super) fn open(
     directory: &Path,
     options: Options,
 ) -> Result<(Arc<SledJournal>, Arc<SledStore>), JournalError> {
+    open_whole(directory, options).map_err(|error| match error {
+        JournalError::Damaged { what, .. } => JournalError::Storage(format!(
+            "{what}; run `tapline verify --repair --data {}`, which keeps everything as it is beside what it repairs, \
+             or restore a backup",
+            directory.display()
+        )),
+        other => other,
+    })
+}
+
+fn open_whole(
+    directory: &Path,
+    options: Options,
+) -> Result<(Arc<SledJournal>, Arc<SledStore>), JournalError> {
     let lock = Arc::new(DirectoryLock::acquire(directory)?);
     super::rebuild::check_finished(directory)?;
+    super::repair::finish(directory, &mut |_| {})
+        .map_err(|error| JournalError::Storage(format!("a repair can not be finished: {error}")))?;
     let health = Arc::new(Health::default());
     let log_end = Arc::new(AtomicU64::new(0));
     let hook = options.on_sync.clone();

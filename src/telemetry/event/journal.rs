@@ -126,6 +126,10 @@ notes! { "tapline::journal";
     warn SnapshotSetAside<'a> { directory: &'a Path, files: usize }
     "damaged snapshot set aside, reading the log" [directory = %directory.display(), files];
 
+    /// What it has to say is known.
+    warn ConfSetAside<'a> { directory: &'a Path }
+    "damaged file of a database's settings set aside, it is written anew" [directory = %directory.display()];
+
     /// A handle of this very process.
     debug WaitingForHandle<'a> { directory: &'a Path, error: Cause<'a> }
     "waiting for a closing handle" [directory = %directory.display(), %error];

@@ -22,6 +22,9 @@ use std::path::{Path, PathBuf};
 /// Bytes of a chunk at most. What was tested under power loss was 32 KB a value.
 const CHUNK: usize = 30 << 10;
 
+/// Bytes of a key.
+pub(super) const KEY: usize = 10;
+
 /// A part of the log.
 #[derive(Debug)]
 pub(super) struct Generation {
@@ -286,8 +289,8 @@ fn join(chunks: &[sled::IVec]) -> Cow<'_, [u8]> {
     }
 }
 
-fn key(first: Seq, chunk: u16) -> [u8; 10] {
-    let mut key = [0; 10];
+fn key(first: Seq, chunk: u16) -> [u8; KEY] {
+    let mut key = [0; KEY];
     let (place, number) = key.split_at_mut(8);
     place.copy_from_slice(&first.0.to_be_bytes());
     number.copy_from_slice(&chunk.to_be_bytes());
@@ -298,7 +301,7 @@ fn key(first: Seq, chunk: u16) -> [u8; 10] {
 pub(super) fn parse_key(near: Seq, key: &[u8]) -> Result<(Seq, u16), JournalError> {
     let parts =
         key.split_first_chunk::<8>().and_then(|(place, number)| Some((place, number.first_chunk::<2>()?)));
-    let (place, number) = parts.filter(|_| key.len() == 10).ok_or_else(|| JournalError::Damaged {
+    let (place, number) = parts.filter(|_| key.len() == KEY).ok_or_else(|| JournalError::Damaged {
         at: near,
         what: format!("a key of {} bytes where a block was expected", key.len()),
     })?;

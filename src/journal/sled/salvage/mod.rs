@@ -73,6 +73,10 @@ impl Salvage {
         let main = LogFile::open(&directory.join("main"))?;
         let mut trees = main.as_ref().map(read_trees).transpose()?.unwrap_or_default();
         let mut own = trees.named.remove("").unwrap_or_default();
+        // A key of another form has lost its beginning with its page.
+        let (of_main, others): (Rows, Rows) = own.into_iter().partition(|(key, _)| is_of_main(key));
+        own = of_main;
+        trees.stray.extend(others);
         for (key, span) in std::mem::take(&mut trees.stray) {
             if is_of_main(&key) {
                 own.entry(key).or_insert(span);

@@ -7,7 +7,7 @@ use super::message::{LogFile, Span};
 use super::tree::read_rows;
 use crate::journal::backup::BackupError;
 use crate::journal::sled::format::{Stored, claimed_count};
-use crate::journal::sled::generation::parse_key;
+use crate::journal::sled::generation::{KEY, parse_key};
 use crate::journal::{JournalError, Seq};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -26,7 +26,7 @@ impl Part {
         let Some(log) = LogFile::open(directory)? else {
             return Ok(Self { log: None, blocks: BTreeMap::new(), damaged: 0 });
         };
-        let (rows, damaged) = read_rows(&log)?;
+        let (rows, damaged) = read_rows(&log, KEY)?;
         let mut blocks: BTreeMap<u64, Vec<Span>> = BTreeMap::new();
         for (key, span) in rows {
             let Ok((place, number)) = parse_key(first, &key) else { continue };

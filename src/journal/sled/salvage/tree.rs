@@ -3,6 +3,8 @@
 //! A tree is pages that point at each other; each is what its last whole message says and the changes after it. A page
 //! whose whole messages are all unreadable still has its changes.
 //!
+//! Changes name a key without the beginning that all keys of their page share, which only the page's whole message tells.
+//!
 //! First thing to know: every row knows how late it was written, so where two pages claim one key, as damage between the
 //! halves of a split leaves it, the later one counts.
 
@@ -34,25 +36,69 @@ pub(super) struct Trees {
 struct Page {
     rows: BTreeMap<Vec<u8>, Version>,
     points_at: Vec<u64>,
+    bounds: Bounds,
+}
+
+/// Which keys a page holds.
+#[derive(Debug, Default)]
+struct Bounds {
+    /// Bytes that all its keys have in common, and its changes leave out.
+    prefix: usize,
+    lowest: Vec<u8>,
+    /// Empty where there is none.
+    highest: Vec<u8>,
+}
+
+impl Bounds {
+    // None when the key belongs to a page that was split or replaced by a message that is lost.
+    fn key(&self, encoded: &[u8]) -> Option<Vec<u8>> {
+        let key = [self.lowest.get(..self.prefix)?, encoded].concat();
+        let is_in = key >= self.lowest && (self.highest.is_empty() || key < self.highest);
+        is_in.then_some(key)
+    }
 }
 
 /// What one payload says.
 enum Change {
     Set(Vec<u8>, Span),
     Delete(Vec<u8>),
-    Leaf { rows: Vec<(Vec<u8>, Span)>, next: Option<u64> },
+    Leaf { rows: Vec<(Vec<u8>, Span)>, next: Option<u64>, bounds: Bounds },
     Index { children: Vec<u64>, next: Option<u64> },
     Nothing,
 }
 
 /// Every row that was ever written and not removed since, whatever page it was on: for a database whose rows are written
-/// once, so that what is left of older pages makes up for what is gone of newer ones.
-pub(super) fn read_rows(log: &LogFile) -> io::Result<(Rows, u64)> {
+/// once and in order, with keys of `length` bytes, so that what is left of older pages makes up for what is gone of newer
+/// ones, and the key before completes one whose page is lost. A key that is completed wrongly never hides another.
+pub(super) fn read_rows(log: &LogFile, length: usize) -> io::Result<(Rows, u64)> {
     let mut rows: BTreeMap<Vec<u8>, Version> = BTreeMap::new();
+    let mut bounds: HashMap<u64, Bounds> = HashMap::new();
+    let mut before: Vec<u8> = Vec::new();
     let damaged = log.read(&mut |message| match change(message) {
-        Some(Change::Set(key, span)) => put(&mut rows, key, (message.lsn, Some(span))),
-        Some(Change::Delete(key)) => put(&mut rows, key, (message.lsn, None)),
-        Some(Change::Leaf { rows: leaf, .. }) => {
+        Some(Change::Set(encoded, span)) => {
+            let known =
+                bounds.get(&message.page).map_or_else(|| Some(encoded.clone()), |page| page.key(&encoded));
+            let key = match known.filter(|key| key.len() == length) {
+                Some(key) => {
+                    put(&mut rows, key.clone(), (message.lsn, Some(span)));
+                    key
+                }
+                None => {
+                    let start = before.get(..length.saturating_sub(encoded.len())).unwrap_or_default();
+                    let key = [start, &encoded].concat();
+                    rows.entry(key.clone()).or_insert((0, Some(span)));
+                    key
+                }
+            };
+            before = key;
+        }
+        Some(Change::Delete(encoded)) => {
+            let known =
+                bounds.get(&message.page).map_or_else(|| Some(encoded.clone()), |page| page.key(&encoded));
+            known.into_iter().for_each(|key| put(&mut rows, key, (message.lsn, None)));
+        }
+        Some(Change::Leaf { rows: leaf, bounds: page, .. }) => {
+            bounds.insert(message.page, page);
             leaf.into_iter().for_each(|(key, span)| put(&mut rows, key, (message.lsn, Some(span))));
         }
         _ => {}
@@ -68,19 +114,8 @@ pub(super) fn read_trees(log: &LogFile) -> io::Result<Trees> {
         Kind::Free => drop(pages.remove(&message.page)),
         Kind::Meta => roots.extend(parse_roots(message.payload).unwrap_or_default()),
         Kind::Node | Kind::Link => {
-            let page = pages.entry(message.page).or_default();
-            match change(message) {
-                Some(Change::Set(key, span)) => put(&mut page.rows, key, (message.lsn, Some(span))),
-                Some(Change::Delete(key)) => put(&mut page.rows, key, (message.lsn, None)),
-                Some(Change::Leaf { rows, next }) => {
-                    let rows = rows.into_iter().map(|(key, span)| (key, (message.lsn, Some(span))));
-                    *page = Page { rows: rows.collect(), points_at: next.into_iter().collect() };
-                }
-                Some(Change::Index { children, next }) => {
-                    let points_at = children.into_iter().chain(next).collect();
-                    *page = Page { rows: BTreeMap::new(), points_at };
-                }
-                Some(Change::Nothing) | None => {}
+            if let Some(change) = change(message) {
+                pages.entry(message.page).or_default().apply(change, message.lsn);
             }
         }
     })?;
@@ -105,6 +140,28 @@ pub(super) fn read_trees(log: &LogFile) -> io::Result<Trees> {
     }
     trees.stray = present(stray);
     Ok(trees)
+}
+
+impl Page {
+    fn apply(&mut self, change: Change, lsn: u64) {
+        let (encoded, span) = match change {
+            Change::Set(encoded, span) => (encoded, Some(span)),
+            Change::Delete(encoded) => (encoded, None),
+            Change::Leaf { rows, next, bounds } => {
+                let rows = rows.into_iter().map(|(key, span)| (key, (lsn, Some(span)))).collect();
+                *self = Self { rows, points_at: next.into_iter().collect(), bounds };
+                return;
+            }
+            Change::Index { children, next } => {
+                *self = Self { points_at: children.into_iter().chain(next).collect(), ..Self::default() };
+                return;
+            }
+            Change::Nothing => return,
+        };
+        if let Some(key) = self.bounds.key(&encoded) {
+            put(&mut self.rows, key, (lsn, span));
+        }
+    }
 }
 
 fn put(rows: &mut BTreeMap<Vec<u8>, Version>, key: Vec<u8>, version: Version) {
@@ -162,9 +219,9 @@ impl<'a> Payload<'a> {
         let _merging_child = self.number()?;
         let _merging = self.byte()?;
         let prefix = usize::from(self.byte()?);
-        let (lowest, _) = self.bytes()?;
+        let (lowest, highest) = (self.bytes()?.0, self.bytes()?.0);
+        let bounds = Bounds { prefix, lowest: lowest.to_vec(), highest: highest.to_vec() };
         let prefix = lowest.get(..prefix)?;
-        let _highest = self.bytes()?;
         let is_index = self.byte()? == 1;
         let count = usize::try_from(self.number()?).ok()?;
         let keys = self.several(count, |payload| Some([prefix, payload.bytes()?.0].concat()))?;
@@ -173,7 +230,7 @@ impl<'a> Payload<'a> {
             true => Change::Index { children: self.several(count, Self::number)?, next },
             false => {
                 let values = self.several(count, |payload| Some(payload.bytes()?.1))?;
-                Change::Leaf { rows: keys.into_iter().zip(values).collect(), next }
+                Change::Leaf { rows: keys.into_iter().zip(values).collect(), next, bounds }
             }
         })
     }
@@ -247,7 +304,7 @@ mod tests {
                 .collect();
             assert!(expected.len() > 500 && found == expected, "{name}: {} rows", expected.len());
         }
-        let (rows, _) = read_rows(&log).unwrap();
+        let (rows, _) = read_rows(&log, 4).unwrap();
         assert!(rows.len() >= trees.named[""].len());
     }
 }

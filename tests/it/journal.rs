@@ -14,8 +14,12 @@ mod disk;
 mod erasure;
 /// Erased events, for every journal.
 mod forget;
+/// What earlier versions wrote.
+mod fixture;
 /// A death at a named point between two steps.
 mod point;
+/// A damaged data directory that is repaired.
+mod repair;
 /// Retention, and bounds that refuse and recover.
 mod room;
 /// Finding events by what they are about.

@@ -243,3 +243,42 @@ fn is_database(name: &str) -> bool {
     let is_copy = ["draft-", "whole-", "dropped-"].iter().any(|start| name.starts_with(start));
     name == "main" || is_copy || Generation::parse_name(name).is_some()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::Seq;
+    use crate::journal::sled::database::Database;
+    use crate::journal::sled::main_database::{STANDING, page_rows};
+
+    fn opened(directory: &Path) -> String {
+        let opened = super::super::start::open(directory, Options { disk_reserve: 0, ..Options::default() });
+        opened.map(|_| ()).unwrap_err().to_string()
+    }
+
+    fn repaired(directory: &Path) -> String {
+        repair(directory, Millis(0), &mut |_| {}).map(|_| ()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_directory_of_a_future_version_is_refused_with_what_to_do_and_not_repaired() {
+        let rows: [(&[u8], Vec<u8>); 2] =
+            [(STANDING, vec![9, 0, 0]), (&page_rows(0, &[0]).next().unwrap().0, vec![9, 0, 0])];
+        for (key, value) in rows {
+            let directory = tempfile::tempdir().unwrap();
+            {
+                let main = Database::open(&directory.path().join("main"), None).unwrap();
+                main.db.insert(key, value).unwrap();
+                let log = Generation::open(directory.path(), Seq(0), None).unwrap();
+                main.commit().and_then(|()| log.commit()).unwrap();
+            }
+            for told in [opened(directory.path()), repaired(directory.path()), opened(directory.path())] {
+                assert!(
+                    told.contains("format version `9`") && told.contains("start the version that wrote"),
+                    "{told}"
+                );
+            }
+            assert!(names(directory.path()).unwrap().iter().all(|name| !name.starts_with(DAMAGED)));
+        }
+    }
+}

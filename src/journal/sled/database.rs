@@ -6,6 +6,11 @@
 //! The cure is here, for every database of the journal: segments of 4 MiB, values far below a quarter of that,
 //! and [`Database::commit`], which syncs through a handle of our own.
 //!
+//! What sled cuts off behind damage near the end of a log, when it opens it, is not kept: telling such damage from the torn
+//! end of a power cut takes reading the whole log before every start, and keeping it a copy of up to a gigabyte. Nothing of
+//! it passes in silence, because the main database knows how far the log went. A directory that is repaired before a start
+//! keeps it, because repairing never opens the original.
+//!
 //! First thing to know: an error of [`Database::commit`] is final. The kernel reports a failed sync once and drops the
 //! pages, so trying again would answer "fine" for data that is gone.
 

@@ -6,6 +6,7 @@
 //! Two threads write: the committer events, the settler ends. Everything else reads, and one more thread makes indices.
 //!
 //! It deliberately trusts sled with nothing that it does not keep: see `database.rs` for syncing, `format.rs` for checksums.
+//! What damage leaves is read without sled by `salvage/` and put in place by `repair.rs`.
 //! Erased events are noted in `main/` and hidden from readers by `erasure.rs` until `purge.rs` has written their generation
 //! anew.
 //!

@@ -186,6 +186,12 @@ async fn ends_that_are_gone_are_listed_as_far_as_they_are_known_and_pending_agai
     // A batch of ends is one change of the standing too, which may be older by as much.
     assert!(repair.salvaged.damaged_in_main > 0 || forgotten > 0);
     assert!(ended.iter().all(|(_, end)| end.state != State::Dead || end.code.is_some()));
+    assert!(
+        forgotten > 0 && found.iter().take(200).all(|(_, _, end)| end.is_some()),
+        "{:?}",
+        repair.salvaged
+    );
+    assert_eq!(repair.salvaged.pending_again, 220 - ended.len() as u64);
 }
 
 #[tokio::test]

@@ -54,6 +54,20 @@ async fn a_server_is_backed_up_while_it_runs_and_comes_back_from_the_backup() {
     let direct = Process::run(&["backup", "--data", path(&data), "--to", path(&second)], &[]).await;
     assert!(direct.code == Some(0) && direct.stderr.contains("holds 40 events, 40 ends"), "{direct:?}");
 
+    let healthy = Process::run(&["verify", "--repair", "--data", path(&data)], &[]).await;
+    assert!(healthy.code == Some(0) && healthy.stderr.contains("nothing is damaged"), "{healthy:?}");
+    let log = data.join("gen-00000000000000000000/db");
+    let mut bytes = std::fs::read(&log).unwrap();
+    bytes[..20].fill(0);
+    std::fs::write(&log, &bytes).unwrap();
+    let repaired = Process::run(&["verify", "--repair", "--data", path(&data)], &[]).await;
+    assert!(repaired.code == Some(0) && repaired.stderr.contains("are kept in"), "{repaired:?}");
+    assert!(repaired.stdout.contains("holds 40 events, 40 ends"), "{repaired:?}");
+    let whole = Process::run(&["verify", "--data", path(&data)], &[]).await;
+    assert!(whole.code == Some(0) && whole.stdout.contains("holds 40 events, 40 ends"), "{whole:?}");
+    let absent = Process::run(&["verify", "--repair", "--data", path(&place.path().join("no"))], &[]).await;
+    assert!(absent.code == Some(2) && absent.stderr.contains("there is no data directory"), "{absent:?}");
+
     let bytes = std::fs::read(&file).unwrap();
     std::fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
     let cut = Process::run(&["verify", path(&file)], &[]).await;

@@ -12,10 +12,10 @@ mod damage;
 mod disk;
 /// Erased events: hidden at once, then gone from the disk.
 mod erasure;
-/// Erased events, for every journal.
-mod forget;
 /// What earlier versions wrote.
 mod fixture;
+/// Erased events, for every journal.
+mod forget;
 /// A death at a named point between two steps.
 mod point;
 /// A damaged data directory that is repaired.

@@ -229,7 +229,7 @@ async fn a_byte_flipped_anywhere_never_panics_never_serves_garbage_and_loses_not
     }
     let files = files(original.path());
     let (mut refused, mut harmless, mut lost_in_all) = (0_u64, 0_u64, 0_u64);
-    let mut lost_instead = 0_u64;
+    let (mut lost_instead, mut lost_late) = (0_u64, 0_u64);
     let (mut repaired_whole, mut lost_in_repair, mut sent_again, mut forgotten) =
         (0_u64, 0_u64, 0_u64, 0_u64);
     let mut random = fastrand::Rng::with_seed(7);
@@ -273,6 +273,14 @@ async fn a_byte_flipped_anywhere_never_panics_never_serves_garbage_and_loses_not
             Some(0) => harmless += 1,
             Some(lost) => {
                 lost_in_all += lost;
+                let repaired =
+                    SledJournal::repair(place.path(), Millis(START), &mut |_| {}).expect("repaired");
+                if let Repaired::Done(late) = repaired {
+                    assert!(late.findings.lost <= lost, "{} of {lost}", late.findings.lost);
+                    lost_late += late.findings.lost;
+                } else {
+                    lost_late += lost;
+                }
                 // Repaired before sled has opened it, and so before sled has cut anything off.
                 let place = tempfile::tempdir().unwrap();
                 copy(original.path(), place.path());
@@ -329,14 +337,25 @@ fn file_of_generation(directory: &Path, start: &str) -> PathBuf {
 type Damage = fn(&mut Vec<u8>);
 
 #[tokio::test]
-async fn an_empty_conf_a_cut_or_flipped_snapshot_and_half_a_snapshot_cost_no_event() {
+async fn a_damaged_conf_a_cut_or_flipped_snapshot_and_half_a_snapshot_cost_no_event() {
     let cut: Damage = |bytes| bytes.truncate(bytes.len() / 2);
     let flip: Damage = |bytes| {
         let middle = bytes.len() / 2;
         bytes[middle] ^= 0x10;
     };
-    let damages: [(&str, Damage); 4] =
-        [("conf", Vec::clear), ("snap.", cut), ("snap.", flip), ("snap.", Vec::clear)];
+    let digit: Damage = |bytes| {
+        let at = bytes.windows(8).position(|part| part == b"_size: 4").unwrap();
+        bytes[at + 7] ^= 0x01;
+    };
+    let damages: [(&str, Damage); 7] = [
+        ("conf", Vec::clear),
+        ("conf", flip),
+        ("conf", cut),
+        ("conf", digit),
+        ("snap.", cut),
+        ("snap.", flip),
+        ("snap.", Vec::clear),
+    ];
     for (round, (start, damage)) in damages.into_iter().enumerate() {
         let directory = tempfile::tempdir().unwrap();
         fill_with_blocks(directory.path(), 30).await;

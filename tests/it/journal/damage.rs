@@ -301,6 +301,10 @@ async fn a_byte_flipped_anywhere_never_panics_never_serves_garbage_and_loses_not
     figure::note("flipped bytes: ends lost in repairs, listed", forgotten);
     figure::note("flipped bytes: events lost, counted and listed in all rounds", lost_in_all);
     figure::note(
+        "flipped bytes: events lost in the same rounds when repaired after they were opened",
+        lost_late,
+    );
+    figure::note(
         "flipped bytes: events lost in the same rounds when repaired before they are opened",
         lost_instead,
     );

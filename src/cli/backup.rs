@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
                   read from TAPLINE_API_TOKEN, and must be the TAPLINE_API_TOKEN that the server was started with.\n\
                   The backup holds events, accounts, and settings with their secrets, unsealed: keep it as safe as \
                   those. Its file can be read by its owner alone.\n\
-                  Exit codes: 0 written and read back, 2 it could not be."
+                  Exit codes: 0 written and read back, 1 so too, but something of the original is lost, 2 it could not be."
 )]
 pub(super) struct Args {
     /// The data directory
@@ -45,7 +45,12 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
     let findings = file.finish().map_err(|error| failed(&error))?;
     super::say(&format!("`{}` holds {}", args.to.display(), contents(&findings)));
     super::say("it holds settings with their secrets: keep it safe");
-    Ok(())
+    match findings.problem_count {
+        0 => Ok(()),
+        count => Err(Failure::NotGood(format!(
+            "the backup is whole, and what it was made from is not (problems: {count}); `tapline verify` says where"
+        ))),
+    }
 }
 
 /// Hands over the bytes of a backup.

@@ -21,7 +21,6 @@ use std::path::{Path, PathBuf};
 )]
 pub(super) struct Args {
     /// A backup, or `-` for standard input
-    #[arg(conflicts_with = "server")]
     file: Option<PathBuf>,
     /// The data directory of a server that is stopped, where no file is named
     #[arg(long, env = "TAPLINE_DATA", value_name = "DIR", default_value = "./tapline-data")]
@@ -30,7 +29,7 @@ pub(super) struct Args {
     #[arg(long, env = "TAPLINE_SERVER", value_name = "URL", value_parser = parse_server)]
     server: Option<String>,
     /// Make a damaged data directory one that opens, keep the damaged files, and say what is lost
-    #[arg(long, conflicts_with_all = ["file", "server"])]
+    #[arg(long, conflicts_with = "file", env = "TAPLINE_REPAIR")]
     repair: bool,
     /// How to show what was found
     #[arg(long, value_enum, default_value_t = Format::Human, env = "TAPLINE_FORMAT")]
@@ -47,8 +46,19 @@ enum Format {
 
 /// Runs the verb.
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
+    // A variable may stand for other verbs; what is named on the command line is what is meant.
+    let is_typed =
+        args.server != std::env::var("TAPLINE_SERVER").ok().and_then(|url| parse_server(&url).ok());
+    if let (Some(server), true, true) = (&args.server, is_typed, args.file.is_some() || args.repair) {
+        return Err(Failure::CouldNotRun(format!(
+            "expected one thing to read, found `--server {server}` beside another; leave one of them out"
+        )));
+    }
+    let is_typed_data = args.data != Path::new("./tapline-data")
+        && std::env::var_os("TAPLINE_DATA").is_none_or(|directory| Path::new(&directory) != args.data);
+    let server = args.server.as_ref().filter(|_| is_typed || !is_typed_data);
     let mut losses = Vec::new();
-    let (what, findings) = match (&args.file, &args.server) {
+    let (what, findings) = match (&args.file, server) {
         _ if args.repair => {
             let (findings, told) = repair(&args.data)?;
             losses = told;

@@ -113,11 +113,13 @@ impl EventStanding {
         let Self { accepted, delivered, filtered, failed, dead, pending } = self;
         let help = "Events stored since the data directory was made, duplicates not counted";
         counter(encoder, "tapline_events_accepted", help, accepted)?;
-        let (kind, help) = (ConstCounter::new(0u64).metric_type(), "Events that have ended, by how");
+        // A gauge, because what is sent again moves an event from one end to another.
+        let (kind, help) = (ConstGauge::new(0i64).metric_type(), "Events that have ended, by how they stand");
         let mut family = encoder.encode_descriptor("tapline_events_ended", help, None, kind)?;
         let states = [("delivered", delivered), ("filtered", filtered), ("failed", failed), ("dead", dead)];
         for (state, count) in states {
-            ConstCounter::new(count).encode(family.encode_family(&[("state", state)])?)?;
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            ConstGauge::new(count).encode(family.encode_family(&[("state", state)])?)?;
         }
         gauge(encoder, "tapline_events_pending", "Events that have not ended yet", pending)
     }

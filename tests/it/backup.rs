@@ -46,8 +46,14 @@ async fn a_server_is_backed_up_while_it_runs_and_comes_back_from_the_backup() {
     assert!(restored.code == Some(0) && restored.stderr.contains("holds 40 events"), "{restored:?}");
     let twice = Process::run(&["restore", path(&file), "--data", path(&data)], &[]).await;
     assert!(twice.code == Some(2) && twice.stderr.contains("is not empty"), "{twice:?}");
-    let whole = Process::run(&["verify", "--data", path(&data)], &[]).await;
+    // A variable that is there for other verbs does not stand in the way of what is named.
+    let elsewhere = [("TAPLINE_SERVER", "http://127.0.0.1:1")];
+    let whole = Process::run(&["verify", "--data", path(&data)], &elsewhere).await;
     assert!(whole.code == Some(0) && whole.stdout.contains("holds 40 events, 40 ends"), "{whole:?}");
+    let named = Process::run(&["verify", path(&file)], &elsewhere).await;
+    assert!(named.code == Some(0) && named.stdout.contains("holds 40 events"), "{named:?}");
+    let both = Process::run(&["verify", path(&file), "--server", &url], &token).await;
+    assert!(both.code == Some(2) && both.stderr.contains("expected one thing to read"), "{both:?}");
 
     // Without a server the directory itself is backed up, and holds the same.
     let second = place.path().join("c.backup");

@@ -175,6 +175,20 @@ async fn a_person_sends_an_event_again_and_sees_both_ends() {
     assert_eq!(browser.post("/resends/9/cancel", &[]).await.status, 404);
 }
 
+#[tokio::test]
+async fn the_page_of_jobs_says_what_each_selects_by() {
+    let app = app().await;
+    filtered(&app, 1).await;
+    let dead = json!({"status": "dead", "code": "clevertap_514", "since": "2026-01-01T00:00:00Z"});
+    for filter in [dead, json!({})] {
+        let taken = app.send(&order(&json!({"filter": filter, "mode": "current"}))).await;
+        assert_eq!(taken.status, 202, "{}", taken.text());
+    }
+    let jobs = text(&Browser::signed_in(&app).await.get("/resends").await);
+    let one = "all that match: Dead letter, reason `clevertap_514`, from 2026-01-01 00:00:00";
+    assert!(jobs.contains(one) && jobs.contains("all events"), "{jobs}");
+}
+
 async fn replay(server: &Process, arguments: &[&str]) -> Ended {
     let address = format!("http://{}", server.address);
     let all = [&["replay", "--server", &address], arguments].concat();

@@ -105,7 +105,9 @@ fn page(visit: &Visit, event: &EventDetail, copy: String, edited: Option<&Previe
         end: EndView::of(event),
         upload: event.upload.as_ref().map(|note| UploadView::of(note, now)),
         again: AgainView::of(event, now),
-        can_resend: !event.body.is_empty() && !matches!(event.stage, Stage::Pending | Stage::FailedOnIngest),
+        can_resend: !event.body.is_empty()
+            && !event.is_deletion()
+            && !matches!(event.stage, Stage::Pending | Stage::FailedOnIngest),
         is_delivered: event.stage == Stage::Delivered,
         sent_with: sent_with.filter(|revision| !revision.is_empty() && !event.rules_are_the_same()),
         event: JsonView::with_paths(&event.body),

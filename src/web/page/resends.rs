@@ -1,5 +1,6 @@
 //! Sending again: the jobs with how far they have got, and the buttons that make and cancel them.
 
+use crate::admin::event::{Filter, StageFilter};
 use crate::admin::resend::{JobState, Mode, OrderOutcome, Payload, ResendJob, ResendOrder, Selection};
 use crate::clock::Millis;
 use crate::journal::{ResendId, Seq};
@@ -95,6 +96,30 @@ async fn page(visit: &Visit, problem: Option<String>) -> Result<ResendsPage, Pag
     })
 }
 
+/// What a job selects by, in words.
+fn matching(states: &[StageFilter], filter: &Filter, now: Millis) -> String {
+    let labels: Vec<&str> = states.iter().map(|state| state.label()).collect();
+    let mut words = Vec::new();
+    if !labels.is_empty() {
+        words.push(labels.join(" or "));
+    }
+    let texts = [
+        ("type", &filter.kind),
+        ("event", &filter.event),
+        ("name with", &filter.name),
+        ("user", &filter.user),
+        ("reason", &filter.code),
+        ("JSON with", &filter.text),
+    ];
+    words.extend(texts.into_iter().filter_map(|(what, text)| Some(format!("{what} `{}`", text.as_ref()?))));
+    words.extend(filter.from.map(|from| format!("from {}", Moment::new(from, now).text)));
+    words.extend(filter.to.map(|to| format!("before {}", Moment::new(to, now).text)));
+    match words.is_empty() {
+        true => "all events".to_owned(),
+        false => format!("all that match: {}", words.join(", ")),
+    }
+}
+
 impl JobView {
     fn of(job: &ResendJob, now: Millis) -> Self {
         let (event, about) = match &job.selection {
@@ -102,11 +127,7 @@ impl JobView {
                 [one] => (Some(*one), one.to_string()),
                 many => (None, format!("{} events", many.len())),
             },
-            Selection::Matching { states, .. } => {
-                let labels: Vec<&str> = states.iter().map(|state| state.label()).collect();
-                let what = if labels.is_empty() { "everything".to_owned() } else { labels.join(", ") };
-                (None, format!("all that match: {what}"))
-            }
+            Selection::Matching { states, filter } => (None, matching(states, filter, now)),
         };
         let tally = &job.tally;
         let counts = [

@@ -99,7 +99,7 @@ async fn operations_answer_without_a_key() {
     for line in [
         r#"tapline_ingest_requests_total{code="invalid_json"} 1"#,
         "tapline_config_last_reload_successful 1",
-        r#"tapline_events_ended_total{state="delivered"} 0"#,
+        r#"tapline_events_ended{state="delivered"} 0"#,
         "tapline_events_pending 0",
         "tapline_rules_info{pack=\"segment-cloud\"",
     ] {

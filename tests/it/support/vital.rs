@@ -61,7 +61,7 @@ impl Sums {
             Some(value) => *value as u64,
             None => panic!("no {name} in\n{metrics}"),
         };
-        let ended = |state: &str| value(&format!("tapline_events_ended_total{{state=\"{state}\"}}"));
+        let ended = |state: &str| value(&format!("tapline_events_ended{{state=\"{state}\"}}"));
         let sums = Self {
             accepted: value("tapline_events_accepted_total"),
             delivered: ended("delivered"),

@@ -33,7 +33,7 @@ const settled = async (tapline, simulator) => {
   for (;;) {
     const text = await (await fetch(`${tapline.address}/metrics`)).text();
     const metric = (name) => Number(text.split("\n").find((line) => line.startsWith(`${name} `))?.split(" ")[1]);
-    const ended = (state) => metric(`tapline_events_ended_total{state="${state}"}`);
+    const ended = (state) => metric(`tapline_events_ended{state="${state}"}`);
     if (metric("tapline_events_pending") === 0) {
       const { records } = await simulator.received();
       const [delivered, filtered, failed, dead] = ["delivered", "filtered", "failed", "dead"].map(ended);

@@ -104,7 +104,7 @@ class Stand:
                 raise TimeoutError(f"events are still pending: {metrics}")
             time.sleep(0.02)
         states = ("delivered", "filtered", "failed", "dead")
-        ends = {state: int(metrics[f'tapline_events_ended_total{{state="{state}"}}']) for state in states}
+        ends = {state: int(metrics[f'tapline_events_ended{{state="{state}"}}']) for state in states}
         return json.loads(get(f"{self._simulator}/received"))["records"], ends
 
 

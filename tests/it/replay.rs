@@ -185,7 +185,7 @@ async fn the_page_of_jobs_says_what_each_selects_by() {
         assert_eq!(taken.status, 202, "{}", taken.text());
     }
     let jobs = text(&Browser::signed_in(&app).await.get("/resends").await);
-    let one = "all that match: Dead letter, reason `clevertap_514`, from 2026-01-01 00:00:00";
+    let one = "all that match: Dead letter, reason “clevertap_514”, from 2026-01-01 00:00:00";
     assert!(jobs.contains(one) && jobs.contains("all events"), "{jobs}");
 }
 

@@ -1,5 +1,6 @@
 //! `tapline test` and `tapline explain`, as people and build servers call them.
 
+use crate::support::copy::copy;
 use crate::support::process::{Ended, Process};
 use crate::support::stand::rules;
 use std::path::{Path, PathBuf};
@@ -17,17 +18,6 @@ async fn run(verb: &[&str], directory: &Path) -> Ended {
 
 /// A copy of the shipped rules in which `from` in `file` became `to`.
 fn broken(file: &str, from: &str, to: &str) -> TempDir {
-    fn copy(from: &Path, to: &Path) {
-        std::fs::create_dir_all(to).unwrap();
-        for entry in std::fs::read_dir(from).unwrap() {
-            let entry = entry.unwrap();
-            let target = to.join(entry.file_name());
-            match entry.path().is_dir() {
-                true => copy(&entry.path(), &target),
-                false => drop(std::fs::copy(entry.path(), target).unwrap()),
-            }
-        }
-    }
     let directory = tempfile::tempdir().unwrap();
     copy(&rules(), directory.path());
     let path = directory.path().join(file);

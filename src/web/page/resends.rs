@@ -111,7 +111,7 @@ fn matching(states: &[StageFilter], filter: &Filter, now: Millis) -> String {
         ("reason", &filter.code),
         ("JSON with", &filter.text),
     ];
-    words.extend(texts.into_iter().filter_map(|(what, text)| Some(format!("{what} `{}`", text.as_ref()?))));
+    words.extend(texts.into_iter().filter_map(|(what, text)| Some(format!("{what} “{}”", text.as_ref()?))));
     words.extend(filter.from.map(|from| format!("from {}", Moment::new(from, now).text)));
     words.extend(filter.to.map(|to| format!("before {}", Moment::new(to, now).text)));
     match words.is_empty() {

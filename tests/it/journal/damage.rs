@@ -2,6 +2,7 @@
 
 use super::subject::{START, event, fill, noise, one_generation, small};
 use crate::support::app::TestApp;
+use crate::support::copy::copy;
 use crate::support::figure;
 use std::collections::BTreeMap;
 use std::fs;
@@ -145,16 +146,6 @@ fn files(directory: &Path) -> Vec<(PathBuf, u64)> {
     }
     found.sort();
     found
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        match entry.file_type().unwrap().is_dir() {
-            true => copy(&entry.path(), &to.join(entry.file_name())),
-            false => drop(fs::copy(entry.path(), to.join(entry.file_name())).unwrap()),
-        }
-    }
 }
 
 /// Repairs, and looks that every file which was there is kept as it was.

@@ -1,6 +1,7 @@
 //! What is erased is gone from the disk, and a kill at any step of removing it leaves a journal that goes on.
 
 use super::subject::{START, all, ends, named, noise, small};
+use crate::support::copy::copy;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use tapline::clock::Millis;
@@ -58,18 +59,6 @@ fn files_with(directory: &Path, wanted: &[u8]) -> Vec<PathBuf> {
         }
     }
     found
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let to = to.join(path.file_name().unwrap());
-        match path.is_dir() {
-            true => copy(&path, &to),
-            false => assert!(std::fs::copy(&path, &to).is_ok(), "{}", path.display()),
-        }
-    }
 }
 
 async fn assert_erased(journal: &SledJournal, events: u64) {

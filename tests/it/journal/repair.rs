@@ -1,6 +1,7 @@
 //! A damaged data directory that is repaired: what comes back, what is counted as lost, and a stop at any step.
 
 use super::subject::{START, all, end, ends, event, fill, named, small};
+use crate::support::copy::copy;
 use std::collections::BTreeMap;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -37,16 +38,6 @@ fn databases(directory: &Path) -> BTreeMap<String, Vec<u8>> {
         }
     }
     found
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        match entry.file_type().unwrap().is_dir() {
-            true => copy(&entry.path(), &to.join(entry.file_name())),
-            false => drop(fs::copy(entry.path(), to.join(entry.file_name())).unwrap()),
-        }
-    }
 }
 
 fn repair(directory: &Path) -> Repair {

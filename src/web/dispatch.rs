@@ -1,5 +1,6 @@
 //! The one way into every page: session, permission and form token are checked here and nowhere else.
 
+use super::asset;
 use super::cookie;
 use super::cookie::Browser;
 use super::error::PageError;
@@ -54,7 +55,7 @@ async fn answer(
         false => Form::default(),
     };
     // Static files need no session, and so no look into the store.
-    if row.path != "/static/{file}"
+    if row.path != asset::PATH
         && let Some(cookie) = &browser.session
     {
         *session = admin.session(cookie).await?;

@@ -16,7 +16,7 @@ mod response;
 mod route;
 mod schema;
 mod shell;
-mod theme;
+mod taste;
 mod view;
 mod visit;
 

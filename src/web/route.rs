@@ -2,7 +2,7 @@
 
 use super::page::{event, events, login, overview, preview, resends, settings, setup, token};
 use super::visit::{Answer, Visit};
-use super::{asset, schema, theme};
+use super::{asset, schema, taste};
 use crate::admin::Permission::{
     self, Anyone, EditSettings, ManageTokens, Preview, Resend, SeeEvents, SignedIn,
 };
@@ -33,10 +33,11 @@ const fn post(path: &'static str, permission: Permission, handler: Handler) -> R
 
 /// The table. Rows of one path stand together.
 pub static ROWS: &[Row] = &[
-    get("/static/{file}", Anyone, |v| Box::pin(asset::serve(v))),
+    get(asset::PATH, Anyone, |v| Box::pin(asset::serve(v))),
     get("/schema/{file}", Anyone, |v| Box::pin(schema::newest(v))),
     get("/schema/draft-07/{file}", Anyone, |v| Box::pin(schema::draft_07(v))),
-    post("/theme", Anyone, |v| Box::pin(theme::choose(v))),
+    post("/theme", Anyone, |v| Box::pin(taste::choose_theme(v))),
+    post("/density", Anyone, |v| Box::pin(taste::choose_density(v))),
     get("/setup", Anyone, |v| Box::pin(setup::show(v))),
     post("/setup", Anyone, |v| Box::pin(setup::claim(v))),
     get("/login", Anyone, |v| Box::pin(login::show(v))),

@@ -1,8 +1,9 @@
-//! What stands around every page: navigation, banners, theme, the form token.
+//! What stands around every page: navigation, banners, theme and density, the form token.
 
 use super::asset;
 use super::cookie::Browser;
-use super::theme::Theme;
+use super::route::ROWS;
+use super::taste::{Density, Theme};
 use super::view::Prose;
 use super::visit::Visit;
 use crate::admin::{Admin, Session};
@@ -25,14 +26,27 @@ pub(super) enum Nav {
     Elsewhere,
 }
 
+/// A link of the navigation.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Link {
+    /// The page, and those below it.
+    pub(super) page: Nav,
+    pub(super) path: &'static str,
+    pub(super) label: &'static str,
+    /// A name in `templates/part/icon.html`.
+    pub(super) icon: &'static str,
+    /// The letter that opens it after `g`; none where it is empty.
+    pub(super) key: &'static str,
+}
+
 impl Nav {
     /// The links shown, in order.
-    pub(super) const LINKS: [(Self, &'static str, &'static str); 5] = [
-        (Self::Overview, "/", "Overview"),
-        (Self::Events, "/events", "Events"),
-        (Self::Resends, "/resends", "Sent again"),
-        (Self::Preview, "/preview", "Preview"),
-        (Self::Settings, "/settings", "Settings"),
+    pub(super) const LINKS: [Link; 5] = [
+        Link { page: Self::Overview, path: "/", label: "Overview", icon: "overview", key: "o" },
+        Link { page: Self::Events, path: "/events", label: "Events", icon: "events", key: "e" },
+        Link { page: Self::Resends, path: "/resends", label: "Sent again", icon: "resends", key: "a" },
+        Link { page: Self::Preview, path: "/preview", label: "Preview", icon: "preview", key: "p" },
+        Link { page: Self::Settings, path: "/settings", label: "Settings", icon: "settings", key: "s" },
     ];
 }
 
@@ -60,6 +74,7 @@ pub(super) struct Shell {
     /// For every form of the page.
     pub(super) csrf: String,
     pub(super) theme: Theme,
+    pub(super) density: Density,
     /// This page's own address, to come back to.
     pub(super) here: String,
     pub(super) banners: Vec<Banner>,
@@ -89,19 +104,30 @@ impl Shell {
             user: session.map(|session| session.user.to_string()),
             csrf: browser.form_token(),
             theme: Theme::of(request),
+            density: Density::of(request),
             here,
             banners: admin.filter(|_| session.is_some()).map(banners).unwrap_or_default(),
         }
     }
 
     /// The links of the navigation.
-    pub(super) fn links(&self) -> &'static [(Nav, &'static str, &'static str)] {
+    pub(super) fn links(&self) -> &'static [Link] {
         &Nav::LINKS
     }
 
     /// The choices of colours.
     pub(super) fn themes(&self) -> &'static [Theme] {
         &Theme::ALL
+    }
+
+    /// The choices of density.
+    pub(super) fn densities(&self) -> &'static [Density] {
+        &Density::ALL
+    }
+
+    /// The page that lists every reason code, for the palette.
+    pub(super) fn codes_page(&self) -> Option<&'static str> {
+        ROWS.iter().map(|row| row.path).find(|path| *path == "/reasons")
     }
 
     /// The address of a file of `static/`.

@@ -1,6 +1,7 @@
 use super::{Browser, PASSWORD, field_value, form, text};
 use crate::support::app::TestApp;
 use crate::support::http::Request;
+use std::io::Read;
 use tapline::admin::Permission;
 use tapline::web::ROWS;
 
@@ -259,15 +260,44 @@ async fn every_answer_of_the_console_carries_the_headers_that_protect_it() {
 async fn files_of_the_console_are_named_by_their_content_and_kept_by_browsers() {
     let app = with_password().await;
     let login = app.get("/login").await;
-    let url = login.text().split("href=\"").find(|link| link.starts_with("/static/base.css?v=")).unwrap();
+    let url = login.text().split("href=\"").find(|link| link.starts_with("/static/")).unwrap();
     let url = url.split('"').next().unwrap();
-    let file = app.get(url).await;
+    let version = url.split('/').nth(2).unwrap();
+    let file = app.get(&format!("/static/{version}/base.css")).await;
     assert_eq!(file.header("cache-control"), Some("public, max-age=31536000, immutable"));
     assert_eq!(file.header("content-type"), Some("text/css; charset=utf-8"));
-    let again = Request::new("GET", url).header("If-None-Match", file.header("etag").unwrap());
+    let again = Request::new("GET", &format!("/static/{version}/base.css"));
+    let again = again.header("If-None-Match", file.header("etag").unwrap());
     assert_eq!(app.send(&again).await.status, 304);
+    // A page from before an update gets what there is, and asks again the next time.
+    for older in ["/static/base.css", "/static/000000000000/base.css"] {
+        let answer = app.get(older).await;
+        assert_eq!((answer.header("cache-control"), &answer.body), (Some("no-cache"), &file.body), "{older}");
+    }
+    let below = app.get(&format!("/static/{version}/vendor/uplot.js")).await;
+    assert_eq!(below.header("content-type"), Some("text/javascript; charset=utf-8"));
     for path in ["/static/nothing.css", "/static/..%2fCargo.toml", "/static/%2e%2e/Cargo.toml"] {
         assert_eq!(app.get(path).await.status, 404, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn files_of_the_console_are_shorter_for_browsers_that_take_gzip() {
+    let app = with_password().await;
+    let ask = |accepted| Request::new("GET", "/static/vendor/editor.js").header("Accept-Encoding", accepted);
+    let plain = app.get("/static/vendor/editor.js").await;
+    assert_eq!((plain.header("content-encoding"), plain.header("vary")), (None, Some("accept-encoding")));
+    for accepted in ["gzip", "br, GZIP;q=0.5", "deflate, gzip, zstd"] {
+        let short = app.send(&ask(accepted)).await;
+        assert_eq!(short.header("content-encoding"), Some("gzip"), "{accepted}");
+        assert_ne!(short.header("etag"), plain.header("etag"));
+        assert!(short.body.len() * 2 < plain.body.len(), "{} of {}", short.body.len(), plain.body.len());
+        let mut text = Vec::new();
+        flate2::read::GzDecoder::new(&short.body[..]).read_to_end(&mut text).unwrap();
+        assert!(text == plain.body, "the same file comes out");
+    }
+    for refused in ["", "br", "gzip;q=0", "identity"] {
+        assert_eq!(app.send(&ask(refused)).await.header("content-encoding"), None, "{refused}");
     }
 }
 

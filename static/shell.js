@@ -2,6 +2,7 @@
 
 import { bind, bindAfter, singleKeys, whenCombined } from "./key.js";
 import { move } from "./list.js";
+import { remember } from "./recent.js";
 import "./copy.js";
 
 const dialog = (name) => document.getElementById(name);
@@ -70,4 +71,5 @@ if (shortcuts) {
 if (/Mac|iP(hone|ad)/.test(navigator.platform)) {
   for (const key of document.querySelectorAll("kbd")) key.textContent = key.textContent.replace("Ctrl", "⌘");
 }
+remember();
 if (document.querySelector("time")) import("./time.js");

@@ -12,6 +12,7 @@ const relate = (time) => {
     const exact = new Date(at).toISOString().slice(0, 19).replace("T", " ");
     const ago = document.createElement("relative-time");
     ago.setAttribute("datetime", at);
+    ago.setAttribute("format", "relative");
     ago.setAttribute("no-title", "");
     ago.textContent = exact;
     const hidden = document.createElement("span");
@@ -33,32 +34,37 @@ note.role = "tooltip";
 note.popover = "manual";
 document.body.append(note);
 
-const show = (time, focused) => {
-  note.textContent = time.title;
-  note.showPopover();
-  const { left, bottom, top } = time.getBoundingClientRect();
+let shown = null;
+
+const place = () => {
+  const { left, bottom, top } = shown.time.getBoundingClientRect();
   const { width, height } = note.getBoundingClientRect();
-  const below = bottom + 4 + height <= innerHeight;
+  const isRoomBelow = bottom + 4 + height <= innerHeight;
   note.style.left = `${Math.max(4, Math.min(left, innerWidth - width - 4))}px`;
-  note.style.top = `${below ? bottom + 4 : Math.max(4, top - height - 4)}px`;
-  focused.setAttribute("aria-describedby", note.id);
-  focused.addEventListener("blur", () => hide(focused), { once: true });
+  note.style.top = `${isRoomBelow ? bottom + 4 : Math.max(4, top - height - 4)}px`;
 };
 
-const hide = (focused) => {
+const hide = () => {
   note.hidePopover();
-  focused.removeAttribute("aria-describedby");
+  shown?.focused.removeAttribute("aria-describedby");
+  shown = null;
 };
 
 document.addEventListener("focusin", ({ target }) => {
   if (!target.matches(":focus-visible") || target.hasAttribute("aria-describedby")) return;
   const time = target.matches("time") ? target : target.matches("a, button, summary") && target.querySelector("time");
-  if (time?.title) show(time, target);
+  if (!time?.title) return;
+  shown = { time, focused: target };
+  note.textContent = time.title;
+  note.showPopover();
+  target.setAttribute("aria-describedby", note.id);
+  place();
 });
+document.addEventListener("focusout", () => shown && hide());
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && note.matches(":popover-open")) hide(document.activeElement);
+  if (event.key === "Escape" && shown) hide();
 });
-addEventListener("scroll", () => note.hidePopover(), { passive: true, capture: true });
+addEventListener("scroll", () => shown && place(), { passive: true, capture: true });
 
 relateAll(document);
 new MutationObserver((changes) => {

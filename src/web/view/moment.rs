@@ -10,7 +10,7 @@ pub(in crate::web) struct Moment {
     pub(in crate::web) iso: String,
     /// `2026-11-23 14:02:11`.
     pub(in crate::web) text: String,
-    /// `3 min ago`.
+    /// `3 minutes ago`.
     pub(in crate::web) ago: String,
 }
 
@@ -26,16 +26,25 @@ impl Moment {
     }
 }
 
+/// In the words, and with the rounding, of the element that says it in the browser (`@github/relative-time-element` 5.3.1,
+/// `roundToSingleUnit`, read 2026-11-23), so that nothing changes when the page's scripts come.
 fn ago(millis: i64) -> String {
+    const MINUTE: i64 = 60;
+    const HOUR: i64 = 60 * MINUTE;
+    const DAY: i64 = 24 * HOUR;
     let seconds = millis / 1000;
-    match seconds {
-        i64::MIN..=-2 => "in the future".to_owned(),
-        -1..=1 => "just now".to_owned(),
-        2..=119 => format!("{seconds} s ago"),
-        120..=7199 => format!("{} min ago", seconds / 60),
-        7200..=172_799 => format!("{} h ago", seconds / 3600),
-        _ => format!("{} days ago", seconds / 86_400),
+    if seconds < -54 {
+        return "in the future".to_owned();
     }
+    let (days, hours) = (seconds / DAY, seconds % DAY / HOUR);
+    let (number, unit) = match seconds {
+        ..55 => return "now".to_owned(),
+        ..3300 => ((seconds + 5) / MINUTE, "minute"),
+        ..75_600 => ((seconds + 5 * MINUTE) / HOUR, "hour"),
+        _ if days == 0 || days == 1 && hours < 12 => return "yesterday".to_owned(),
+        _ => (if hours < 12 { days } else { days + 1 }, "day"),
+    };
+    format!("{number} {unit}{} ago", if number == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]
@@ -47,11 +56,25 @@ mod tests {
         let moment = Moment::new(Millis(1_795_442_531_123), Millis(1_795_442_531_123 + 185_000));
         assert_eq!(moment.iso, "2026-11-23T14:02:11.123Z");
         assert_eq!(moment.text, "2026-11-23 14:02:11");
-        assert_eq!(moment.ago, "3 min ago");
-        for (millis, words) in
-            [(0, "just now"), (59_000, "59 s ago"), (7_200_000, "2 h ago"), (-9000, "in the future")]
-        {
-            assert_eq!(ago(millis), words);
+        assert_eq!(moment.ago, "3 minutes ago");
+        for (seconds, words) in [
+            (0, "now"),
+            (-20, "now"),
+            (54, "now"),
+            (55, "1 minute ago"),
+            (114, "1 minute ago"),
+            (115, "2 minutes ago"),
+            (54 * 60, "54 minutes ago"),
+            (55 * 60, "1 hour ago"),
+            (7200, "2 hours ago"),
+            (20 * 3600, "20 hours ago"),
+            (21 * 3600, "yesterday"),
+            (35 * 3600, "yesterday"),
+            (36 * 3600, "2 days ago"),
+            (9 * 86_400, "9 days ago"),
+            (-60, "in the future"),
+        ] {
+            assert_eq!(ago(seconds * 1000), words, "{seconds} s");
         }
         assert_eq!(Moment::new(Millis(i64::MAX), Millis(0)).text, "1970-01-01 00:00:00");
     }

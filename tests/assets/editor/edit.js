@@ -31,7 +31,10 @@ export const common = ({ label, language: name, readOnly = false, wrap = false, 
   highlightSelectionMatches(),
   search({ top: true }),
   keymap.of([...keys, ...searchKeymap, ...foldKeymap]),
-  EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false", autocorrect: "off", autocapitalize: "off" }),
+  // A place to stop at by Tab says so itself, because not everything that looks at a page knows that one can type here.
+  EditorView.contentAttributes.of({
+    "aria-label": label, tabindex: "0", spellcheck: "false", autocorrect: "off", autocapitalize: "off",
+  }),
   // What is only read still takes the focus, so that it can be read and copied by keyboard.
   EditorState.readOnly.of(readOnly),
   wrap ? EditorView.lineWrapping : [],

@@ -1,7 +1,7 @@
 //! Deleting a person: by the API, by `tapline delete`, by Segment's webhook, and through kills.
 
 use crate::support::app::{TestApp, WRITE_KEY, post};
-use crate::support::figure;
+use crate::support::figure::{self, Fault};
 use crate::support::http::{Answer, Connection, Request};
 use crate::support::process::Process;
 use crate::support::stand::{rules, settled};
@@ -185,8 +185,11 @@ async fn through_kills_nothing_follows_a_deletion_and_what_it_erases_stays_erase
     let rounds = figure::rounds(6, 60);
     let (data, clevertap) = (tempfile::tempdir().unwrap(), clevertap("slow:ms=20").await);
     let person = |round: usize, number: usize| format!("person_{round}_{number}");
+    let mut longest = Duration::ZERO;
     for round in 0..rounds {
+        let starting = Instant::now();
         let server = serve(data.path(), &clevertap).await;
+        longest = longest.max(starting.elapsed());
         let mut connection = Connection::open(server.address).await;
         for number in 0..PEOPLE {
             let person = person(round, number);
@@ -259,8 +262,15 @@ async fn through_kills_nothing_follows_a_deletion_and_what_it_erases_stays_erase
     let repeated = received.len() - rounds * PEOPLE * BEFORE - whole;
     assert!(repeated <= rounds * PEOPLE * (BEFORE + 1), "{repeated} records came twice");
     assert!(clevertap.tally().most_deletions_in_flight <= 3 && clevertap.tally().too_many == 0);
-    figure::note("kill -9 with deletions: rounds", rounds);
-    figure::note("kill -9 with deletions: records that came twice", repeated);
+    figure::fault(Fault {
+        name: "kill -9 with deletions on their way: their order, and what they erase",
+        rounds: rounds,
+        acknowledged: counts.accepted as usize,
+        lost: 0,
+        twice: Some(repeated),
+        recovery: longest,
+        mutation: "what comes after a deletion does not wait for it",
+    });
     drop((journal, blocks));
 
     // What an earlier run erased leaves the disk after the next start, by itself.

@@ -189,7 +189,7 @@ fn written() -> impl Strategy<Value = Written> {
         long,
         prop::bool::ANY,
         prop::bool::ANY,
-        prop::sample::select(vec!["", " ", "  ", " # c\n          "]),
+        prop::sample::select(vec!["", " ", "  ", " # c\n            "]),
     )
         .prop_map(|(items, is_map, nested, gap)| {
             let inner = items.iter().enumerate().map(|(at, item)| match is_map {
@@ -234,7 +234,7 @@ impl Written {
         let pad = " ".repeat(indent);
         match self {
             Self::Beside(value) => {
-                // Block scalars are written with twelve blanks, to stand deeper than whatever holds them.
+                // What goes on in another line is written with twelve blanks, to stand deeper than whatever holds it.
                 text.push_str(&format!(" {}\n", value.replace("            ", &" ".repeat(indent + 4))));
             }
             Self::Map(members, step) => {
@@ -259,6 +259,17 @@ impl Written {
             }
         }
     }
+}
+
+/// YAML 1.2 wants every line of a collection in brackets deeper than the block around it, and so does `tapline check`.
+#[test]
+fn a_collection_that_goes_on_left_of_its_block_is_no_yaml() {
+    let text = |blanks: usize| {
+        format!("x:\n    x:\n        x:\n            id: [1, # c\n{}'q']\n", " ".repeat(blanks))
+    };
+    assert!(lay_out("t.yaml", &text(13)).is_ok());
+    let Err(NotLaidOut::Invalid(problems)) = lay_out("t.yaml", &text(10)) else { panic!("it was laid out") };
+    assert!(problems.to_string().contains("invalid indentation"), "{problems}");
 }
 
 /// Texts of the corpus that are quickly laid out.

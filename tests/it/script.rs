@@ -1,10 +1,12 @@
 //! Scripts: what they reach, that bombs end within their limits, and that a script ends its own event only.
 
+use crate::support::figure::{self, Fault};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tapline::engine::{Context, Diagnostics, Evaluator, Outcome, Plan, RuleFiles, script};
 
 /// A pack whose only field is made by `script`, and whose rule is changed by `change`.
@@ -70,6 +72,15 @@ fn every_bomb_is_stopped_by_a_limit_and_fails_only_its_event() {
     }
     assert_eq!(text, actual, "UPDATE_GOLDEN=1 rewrites it");
     assert!(bombs >= 20, "{bombs}");
+    figure::fault(Fault {
+        name: "scripts that try to hang or to hoard: each fails its own event",
+        rounds: bombs,
+        acknowledged: bombs,
+        lost: 0,
+        twice: None,
+        recovery: Duration::ZERO,
+        mutation: "texts in scripts may have any length",
+    });
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! This shows what a dying process loses, which is nothing. It can not show what a power loss does.
 
 use super::call::batch;
-use crate::support::figure;
+use crate::support::figure::{self, Fault};
 use crate::support::stand::{Kept, Stand, Tally, settled};
 use crate::support::{app::post, http::Connection};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tapline::delivery::LANES;
 use tapline::journal::State;
 use tokio::sync::watch;
@@ -30,14 +30,19 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_kills_under_load_every_answered_event_has_arrived_or_is_listed() {
-    let kills = figure::rounds(8, 100);
+    let kills = figure::rounds(8, 200);
     let stand = Stand::start(&["--fault", "slow:ms=15"]).await;
     let load = Load::start();
-    let mut unsettled_at_kills = BTreeMap::new();
+    let (mut unsettled_at_kills, mut longest) = (BTreeMap::new(), Duration::ZERO);
+    let mut random = fastrand::Rng::with_seed(kills as u64);
     for kill in 1..=kills {
+        let starting = Instant::now();
         let server = stand.serve().await;
+        longest = longest.max(starting.elapsed());
         load.address.send_replace(Some(server.address));
         load.answered_at_least(EVENTS * kill / (kills + 1)).await;
+        // At any moment between two answers.
+        tokio::time::sleep(Duration::from_micros(random.u64(0..5_000))).await;
         load.address.send_replace(None);
         server.kill().await;
         let (kept, _) = stand.journal().await;
@@ -68,10 +73,15 @@ async fn after_kills_under_load_every_answered_event_has_arrived_or_is_listed() 
     let Tally { uploads, most_in_flight, most_records } = stand.tally().await;
     assert!(most_in_flight <= LANES, "{most_in_flight} uploads were in flight at once");
     assert!(twice <= kills * LANES * most_records, "{twice} records came again after {kills} kills");
-    figure::note("kill -9 under load: rounds", kills);
-    figure::note("kill -9 under load: events answered 200", EVENTS);
-    figure::note("kill -9 under load: events lost", EVENTS - arrivals.len() - EVENTS / FILTERED);
-    figure::note("kill -9 under load: records sent twice", twice);
+    figure::fault(Fault {
+        name: "kill -9 under load",
+        rounds: kills,
+        acknowledged: EVENTS,
+        lost: EVENTS - arrivals.len() - EVENTS / FILTERED,
+        twice: Some(twice),
+        recovery: longest,
+        mutation: "answer before the block is written; settle before the upload",
+    });
     figure::note("kill -9 under load: uploads", uploads);
 }
 

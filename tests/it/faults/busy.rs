@@ -1,7 +1,7 @@
 use super::sums::{SumsWatch, assert_ends, assert_order};
 use crate::delivery::rig::{Rig, number, settings, simulator, taken, track, tracks};
 use crate::delivery::script::{Script, answer, partial, success};
-use crate::support::figure;
+use crate::support::figure::{self, Fault};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -86,7 +86,7 @@ impl Uploader for Narrow {
 /// Mutations: leave the limit where it is on 429, or let it fall by the half and never rise (goodput).
 #[tokio::test(start_paused = true)]
 async fn in_a_storm_of_429_nine_tenths_of_what_is_possible_is_done() {
-    let mut worst = 100;
+    let (mut worst, mut accepted, mut longest) = (100, 0, Duration::ZERO);
     for lets_in in [2, 4, 7, 10] {
         let mut rig = Rig::paused();
         rig.policy.batch.records = BATCH;
@@ -100,8 +100,13 @@ async fn in_a_storm_of_429_nine_tenths_of_what_is_possible_is_done() {
         let limit = rig.status.limit().unwrap();
         assert!((lets_in.saturating_sub(2)..=lets_in + 1).contains(&limit.now), "{limit:?} of {lets_in}");
         assert_eq!(limit.why, Some(LimitReason::TooManyRequests));
-        tokio::time::sleep(Duration::from_secs(60)).await;
-        assert_eq!(rig.status.limit().map(|limit| (limit.now, limit.why)), Some((12, None)), "{lets_in}");
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        let storm_ended = Instant::now();
+        while rig.status.limit().map(|limit| (limit.now, limit.why)) != Some((12, None)) {
+            assert!(storm_ended.elapsed() < Duration::from_secs(30), "{lets_in}: {:?}", rig.status.limit());
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        longest = longest.max(storm_ended.elapsed());
         let ideal = lets_in * BATCH * 100_000 / TAKES.as_millis() as usize;
         let goodput = clevertap.taken_within(20, 120) * 100 / ideal;
         assert!(goodput >= 90, "{goodput} % of the ideal while {lets_in} are let in");
@@ -110,13 +115,22 @@ async fn in_a_storm_of_429_nine_tenths_of_what_is_possible_is_done() {
         watch.end().await;
         let (numbers, counts) = (clevertap.numbers(), rig.journal.counts());
         assert_eq!((counts.delivered, counts.dead), (numbers.len() as u64, 0), "nothing twice, nothing lost");
-        worst = worst.min(goodput);
+        (worst, accepted) = (worst.min(goodput), accepted + counts.accepted as usize);
         figure::note(
             &format!("429 beyond {lets_in}: refused uploads in 100 s"),
             clevertap.refused.load(Ordering::SeqCst),
         );
     }
     figure::note("429 storm: goodput in percent of the ideal, at worst", worst);
+    figure::fault(Fault {
+        name: "CleverTap: a storm of 429 for 100 s, beyond 2, 4, 7 or 10 at once",
+        rounds: 4,
+        acknowledged: accepted,
+        lost: 0,
+        twice: Some(0),
+        recovery: longest,
+        mutation: "the limit stays where it is on 429; or it falls by the half and never rises",
+    });
 }
 
 /// Mutation: let lanes and connection tests take from one count of fifteen (the tests starve), or give each its own fifteen.
@@ -230,6 +244,16 @@ async fn a_hot_user_with_half_of_the_traffic_leaves_the_lag_of_others_flat() {
     for lag in [beside_hot, beside_stuck] {
         assert!(lag <= without + 3 * TAKES / 2, "{lag:?} beside the hot user, {without:?} without");
     }
+    // Of 300 ticks with 20 events of others, two runs had 20 of the hot user beside them.
+    figure::fault(Fault {
+        name: "half of all events are of one user, whose records are taken or refused for 15 s",
+        rounds: 2,
+        acknowledged: 2 * 300 * 40,
+        lost: 0,
+        twice: Some(0),
+        recovery: beside_stuck,
+        mutation: "the lane waits instead of the user when a record is to be tried again",
+    });
     figure::note("Hot user: longest lag of others without, in ms", without.as_millis());
     figure::note("Hot user: longest lag of others beside one that is stuck, in ms", beside_stuck.as_millis());
 }

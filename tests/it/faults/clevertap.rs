@@ -1,10 +1,10 @@
 use super::sums::{SumsWatch, assert_ends, assert_order};
 use crate::delivery::rig::{Rig, number, settings, simulator, taken, tracks};
 use crate::support::app::TestApp;
-use crate::support::figure;
+use crate::support::figure::{self, Fault};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tapline::delivery::{CleverTap, Timeouts};
 use tapline::settings::{Origins, Secret};
 use tapline::simulator::{Options, Simulator};
@@ -23,77 +23,97 @@ enum InDoubt {
     Yes,
 }
 
-/// Every kind of fault of an upload, alone and all together.
-const FAULTS: &[(&[&str], InDoubt)] = &[
-    (&["429:rate=0.5"], InDoubt::No),
-    (&["429:first=30,retry_after=0"], InDoubt::No),
-    (&["503:rate=0.5"], InDoubt::No),
-    (&["500:first=40"], InDoubt::No),
-    (&["408:rate=0.3"], InDoubt::No),
-    (&["400:first=3"], InDoubt::No),
-    (&["slow:ms=100"], InDoubt::No),
-    (&["hang:rate=0.2"], InDoubt::Yes),
-    (&["trickle:rate=0.2"], InDoubt::Yes),
-    (&["reset:rate=0.4"], InDoubt::No),
-    (&["cut:rate=0.2"], InDoubt::Yes),
-    (&["torn:rate=0.2"], InDoubt::Yes),
-    (&["html:rate=0.4"], InDoubt::No),
-    (&["empty:rate=0.4"], InDoubt::No),
-    (&["huge:rate=0.1"], InDoubt::No),
-    (&["bomb:rate=0.3"], InDoubt::No),
-    (&["miscount:rate=0.3"], InDoubt::No),
-    (&["unlisted:rate=0.3"], InDoubt::No),
-    (&["redirect:first=20"], InDoubt::No),
-    (&["partial:share=0.3"], InDoubt::No),
-    (&["partial:share=0.1,code=528"], InDoubt::No),
-    (
-        &[
-            "503:rate=0.1",
-            "429:rate=0.1",
-            "reset:rate=0.1",
-            "cut:rate=0.1",
-            "html:rate=0.05",
-            "partial:share=0.1",
-        ],
-        InDoubt::Yes,
-    ),
-];
+// Mutations, each of which makes the tests fail that name it.
+const ANY_STATUS: &str = "take any answer for a success, whatever its status";
+const ANY_200: &str = "take any 200 for a success, whatever its body says";
+const UNANSWERED: &str = "count an upload that was not answered as taken";
+const GIVEN_UP: &str = "give up what was sent and not answered";
+const IMPATIENT: &str = "give up waiting for an answer after 50 ms";
 
-/// Mutations: read any 200 as success (`html` and on); settle before the answer is read (`503`).
-#[tokio::test]
-async fn through_every_fault_each_event_arrives_or_is_listed_with_a_reason() {
-    let (mut events, mut twice_in_all) = (0, 0);
-    for (faults, in_doubt) in FAULTS {
-        let is_silent = faults.iter().any(|fault| fault.starts_with("hang") || fault.starts_with("trickle"));
-        let timeouts = if is_silent { SHORT } else { Timeouts::default() };
-        let simulator = simulator(faults).await;
-        let mut rig = Rig::new(&simulator.base_url());
-        // Contradictions are drawn by chance here, and are not to end anything.
-        rig.policy.retry.doubt_limit = 1_000;
-        rig.accept(tracks(EVENTS, USERS)).await;
-        let watch = SumsWatch::over(&rig.journal, Duration::from_millis(1));
-        let delivery = rig.start_with(Arc::new(CleverTap::new(timeouts)));
-        let ended = tokio::time::timeout(Duration::from_secs(60), delivery.idle()).await;
-        assert!(ended.is_ok(), "{faults:?}: {:?}, {:?}", rig.journal_counts(), rig.status);
-        watch.end().await;
-        let twice = assert_ends(&rig, &taken(&simulator)).await;
-        let (tally, retried) = (simulator.tally(), rig.status.totals().retried as usize);
-        let most = if *in_doubt == InDoubt::Yes { retried } else { 0 };
-        assert!(twice <= most, "{faults:?}: {twice} came twice, {most} were in doubt");
-        assert!(tally.most_in_flight <= 15, "{faults:?}: {} in flight", tally.most_in_flight);
-        if !faults.iter().any(|fault| fault.contains("528")) {
-            assert_eq!(rig.journal_counts().delivered, EVENTS, "{faults:?}");
-        }
-        let user_and_number = |record: String| {
-            let record: Value = serde_json::from_str(&record).unwrap();
-            (record["identity"].as_str().unwrap().to_owned(), number(&record))
-        };
-        assert_order(simulator.received().into_iter().map(user_and_number));
-        (events, twice_in_all) = (events + EVENTS, twice_in_all + twice);
+/// One test for each kind of fault of an upload: what the stand-in does, in words for the table of faults.
+macro_rules! faults {
+    ($($test:ident: $words:literal, $faults:expr, $in_doubt:ident, $mutation:expr;)*) => {
+        $(
+            #[tokio::test]
+            async fn $test() {
+                arrives_or_is_listed($words, &$faults, InDoubt::$in_doubt, $mutation).await;
+            }
+        )*
+    };
+}
+
+faults! {
+    through_429_each_event_arrives: "429 to every second upload", ["429:rate=0.5"], No, ANY_STATUS;
+    through_a_row_of_429_each_event_arrives:
+        "429 to 30 uploads in a row", ["429:first=30,retry_after=0"], No, ANY_STATUS;
+    through_503_each_event_arrives: "503 to every second upload", ["503:rate=0.5"], No, ANY_STATUS;
+    through_a_row_of_500_each_event_arrives: "500 to 40 uploads in a row", ["500:first=40"], No, ANY_STATUS;
+    through_408_each_event_arrives: "408 to every third upload", ["408:rate=0.3"], No, ANY_STATUS;
+    through_400_that_no_record_deserves_each_event_arrives:
+        "400 to 3 uploads in a row, whatever is in them", ["400:first=3"], No, ANY_STATUS;
+    through_redirects_each_event_arrives: "redirects in a row", ["redirect:first=20"], No, ANY_STATUS;
+    through_slow_answers_each_event_arrives: "every answer is slow", ["slow:ms=100"], No, IMPATIENT;
+    through_silence_each_event_arrives: "no answer, ever", ["hang:rate=0.2"], Yes, UNANSWERED;
+    through_answers_that_trickle_each_event_arrives:
+        "an answer a byte at a time", ["trickle:rate=0.2"], Yes, GIVEN_UP;
+    through_resets_each_event_arrives: "reset before the answer", ["reset:rate=0.4"], No, UNANSWERED;
+    through_cut_connections_each_event_arrives:
+        "taken, and cut before the answer", ["cut:rate=0.2"], Yes, GIVEN_UP;
+    through_torn_answers_each_event_arrives: "reset in the body of the answer", ["torn:rate=0.2"], Yes, GIVEN_UP;
+    through_pages_each_event_arrives: "200 with a page instead of JSON", ["html:rate=0.4"], No, ANY_200;
+    through_empty_answers_each_event_arrives: "200 with nothing", ["empty:rate=0.4"], No, ANY_200;
+    through_huge_answers_each_event_arrives: "200 with 10 MB", ["huge:rate=0.1"], No, ANY_200;
+    through_answers_that_explode_each_event_arrives: "200 with a gzip bomb", ["bomb:rate=0.3"], No, ANY_200;
+    through_counts_that_do_not_add_up_each_event_arrives:
+        "200 with counts that do not add up", ["miscount:rate=0.3"], No, ANY_200;
+    through_failures_that_list_nothing_each_event_arrives:
+        "200 with `fail` and nothing listed", ["unlisted:rate=0.3"], No, ANY_200;
+    through_partial_answers_each_event_arrives: "partial at random", ["partial:share=0.3"], No, ANY_200;
+    through_partial_refusals_each_event_arrives_or_is_listed:
+        "partial at random, with a code that is final", ["partial:share=0.1,code=528"], No, ANY_200;
+    through_all_of_it_at_once_each_event_arrives:
+        "all of it at once",
+        ["503:rate=0.1", "429:rate=0.1", "reset:rate=0.1", "cut:rate=0.1", "html:rate=0.05", "partial:share=0.1"],
+        Yes,
+        UNANSWERED;
+}
+
+async fn arrives_or_is_listed(words: &str, faults: &[&str], in_doubt: InDoubt, mutation: &str) {
+    let is_silent = faults.iter().any(|fault| fault.starts_with("hang") || fault.starts_with("trickle"));
+    let timeouts = if is_silent { SHORT } else { Timeouts::default() };
+    let simulator = simulator(faults).await;
+    let mut rig = Rig::new(&simulator.base_url());
+    // Contradictions are drawn by chance here, and are not to end anything.
+    rig.policy.retry.doubt_limit = 1_000;
+    rig.accept(tracks(EVENTS, USERS)).await;
+    let watch = SumsWatch::over(&rig.journal, Duration::from_millis(1));
+    let (delivery, start) = (rig.start_with(Arc::new(CleverTap::new(timeouts))), Instant::now());
+    let ended = tokio::time::timeout(Duration::from_secs(60), delivery.idle()).await;
+    assert!(ended.is_ok(), "{:?}, {:?}", rig.journal_counts(), rig.status);
+    let recovery = start.elapsed();
+    watch.end().await;
+    let twice = assert_ends(&rig, &taken(&simulator)).await;
+    let (tally, retried) = (simulator.tally(), rig.status.totals().retried as usize);
+    let most = if in_doubt == InDoubt::Yes { retried } else { 0 };
+    assert!(twice <= most, "{twice} came twice, {most} were in doubt");
+    assert!(tally.most_in_flight <= 15, "{} in flight", tally.most_in_flight);
+    if !faults.iter().any(|fault| fault.contains("528")) {
+        assert_eq!(rig.journal_counts().delivered, EVENTS);
     }
-    figure::note("CleverTap's faults: kinds", FAULTS.len());
-    figure::note("CleverTap's faults: events", events);
-    figure::note("CleverTap's faults: records sent twice", twice_in_all);
+    let user_and_number = |record: String| {
+        let record: Value = serde_json::from_str(&record).unwrap();
+        (record["identity"].as_str().unwrap().to_owned(), number(&record))
+    };
+    assert_order(simulator.received().into_iter().map(user_and_number));
+    figure::fault(Fault {
+        name: &format!("CleverTap: {words}"),
+        rounds: (tally.uploads + tally.too_many) as usize,
+        acknowledged: EVENTS as usize,
+        lost: 0,
+        twice: Some(twice),
+        recovery,
+        mutation,
+    });
 }
 
 /// Mutation: go on after 401 as after 503.
@@ -122,11 +142,22 @@ async fn a_passcode_that_is_withdrawn_under_load_costs_nothing() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(simulator.tally().uploads, uploads, "nobody tries on");
     assert!(before.pending > 0 && before.dead == 0, "{before:?}");
+    let restored = Instant::now();
     rig.settings.replace(settings(&simulator.base_url(), "second"), Origins::new());
     delivery.idle().await;
+    let recovery = restored.elapsed();
     watch.end().await;
     assert_eq!(assert_ends(&rig, &taken(&simulator)).await, 0);
     assert_eq!(rig.journal_counts().delivered, 1_000);
+    figure::fault(Fault {
+        name: "CleverTap: 401 under load, until other settings are in force",
+        rounds: 1,
+        acknowledged: 1_000,
+        lost: 0,
+        twice: Some(0),
+        recovery,
+        mutation: "go on after 401 as after 503",
+    });
 }
 
 /// CleverTap takes identities of up to 120 characters (523); nothing here cuts one, because it would become another's.

@@ -147,7 +147,7 @@ async fn files_that_may_not_grow_end_the_program_and_lose_nothing() {
         lost: verdict.0.lost,
         twice: Some(verdict.0.twice),
         recovery: verdict.1,
-        mutation: "not tried",
+        mutation: "take failed writes and syncs for good ones",
     });
 }
 

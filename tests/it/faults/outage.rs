@@ -1,7 +1,7 @@
 use super::sums::{SumsWatch, assert_ends, assert_order};
 use crate::delivery::rig::{Rig, number, track, tracks};
 use crate::delivery::script::{Script, Upload, answer, cut, partial, success};
-use crate::support::figure;
+use crate::support::figure::{self, Fault};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,6 +70,7 @@ async fn ten_minutes_of_errors_cost_one_request_a_second_and_no_order() {
         ("404", |_| answer(404, &json!({}))),
         ("a page", |_| answer(200, &json!("come back later"))),
     ];
+    let mut recovery = Duration::ZERO;
     for (name, down) in kinds {
         let rig = Rig::paused();
         let script = down_for(10 * MINUTE, down);
@@ -82,6 +83,7 @@ async fn ten_minutes_of_errors_cost_one_request_a_second_and_no_order() {
         delivery.idle().await;
         let drained = script.uploads().last().unwrap().at - 10 * MINUTE;
         assert!(drained < 2 * MINUTE, "{name}: drained {drained:?} after the end");
+        recovery = recovery.max(drained);
         let busiest = most_a_second(&script.uploads(), Duration::from_secs(30), 10 * MINUTE);
         assert!(busiest <= 1, "{name}: {busiest} requests in one second");
         watch.end().await;
@@ -91,6 +93,15 @@ async fn ten_minutes_of_errors_cost_one_request_a_second_and_no_order() {
         assert_eq!((rig.status.pause(), rig.status.is_breaker_open()), (None, false));
         assert_eq!((rig.journal.counts().delivered, rig.status.breaker_openings()), (4_000, 1), "{name}");
     }
+    figure::fault(Fault {
+        name: "CleverTap: 500, 503, 404 or a page to everything for 10 minutes",
+        rounds: kinds.len(),
+        acknowledged: 4_000 * kinds.len(),
+        lost: 0,
+        twice: Some(0),
+        recovery,
+        mutation: "the breaker never opens; or twelve lanes try at a time while it is open",
+    });
 }
 
 /// Mutation: let the reader go on while the lanes are full.
@@ -119,6 +130,15 @@ async fn an_outage_of_eight_hours_grows_the_journal_and_not_the_lanes() {
     assert_eq!(assert_ends(&rig, &numbers(&taken)).await, 0);
     assert_order(taken);
     assert_eq!(rig.journal.counts().delivered, 40_000);
+    figure::fault(Fault {
+        name: "CleverTap: every connection is cut for 8 hours",
+        rounds: 1,
+        acknowledged: 40_000,
+        lost: 0,
+        twice: Some(0),
+        recovery: script.uploads().last().unwrap().at - 8 * HOUR,
+        mutation: "the reader goes on while the lanes are full",
+    });
     figure::note("CleverTap down for 8 hours: events waiting in the journal", 40_000);
     figure::note("CleverTap down for 8 hours: events held in memory at most", held.iter().max().unwrap());
     figure::note(
@@ -148,6 +168,15 @@ async fn four_hundred_to_everything_is_the_account_and_no_event_dies_of_it() {
     assert_eq!(assert_ends(&rig, &numbers(&taken)).await, 0);
     assert_order(taken);
     assert_eq!(rig.journal.counts().delivered, 900);
+    figure::fault(Fault {
+        name: "CleverTap: 400 to everything for 2 hours",
+        rounds: 1,
+        acknowledged: 900,
+        lost: 0,
+        twice: Some(0),
+        recovery: script.uploads().last().unwrap().at - 2 * HOUR,
+        mutation: "every refusal of a record that stands alone is believed",
+    });
 }
 
 /// Mutation: never believe a refusal of a record that stands alone.
@@ -167,6 +196,15 @@ async fn records_that_are_refused_among_good_ones_die_and_nothing_else() {
     let taken: Vec<u64> =
         script.numbers().into_iter().filter(|upload| upload.iter().all(|n| n % 50 != 7)).flatten().collect();
     assert_eq!(assert_ends(&rig, &taken).await, 0);
+    figure::fault(Fault {
+        name: "CleverTap: 400 to every upload that holds one of 20 records",
+        rounds: 1,
+        acknowledged: 1_000,
+        lost: 0,
+        twice: Some(0),
+        recovery: script.uploads().last().unwrap().at,
+        mutation: "no refusal of a record that stands alone is believed",
+    });
 }
 
 /// Nobody else sends anything, so only the number of tries can tell that it is the record.
@@ -222,7 +260,21 @@ async fn an_event_that_makes_every_try_fail_does_not_keep_other_lanes_from_their
     let others =
         (0..).map(|i| format!("other_{i}")).filter(|user| lane_of(user) != lane_of("poison")).take(50);
     rig.accept(others.enumerate().map(|(i, user)| track(&user, i as u64 + 1))).await;
+    let waiting = Instant::now();
+    while rig.journal.counts().delivered < 50 && waiting.elapsed() < 2 * MINUTE {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let recovery = waiting.elapsed();
     tokio::time::sleep(2 * MINUTE).await;
     assert_eq!(rig.tally().await, [("delivered".to_owned(), 50), ("pending".to_owned(), 1)].into());
+    figure::fault(Fault {
+        name: "CleverTap: 500 to every upload with one user's event, until the breaker opens",
+        rounds: 1,
+        acknowledged: 51,
+        lost: 0,
+        twice: Some(0),
+        recovery,
+        mutation: "the lane that tried last tries again at once",
+    });
     delivery.stop(Duration::from_secs(1)).await.unwrap();
 }

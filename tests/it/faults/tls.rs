@@ -1,7 +1,7 @@
 use super::sums::assert_ends;
 use crate::delivery::rig::{Rig, tracks};
 use crate::support::app::WRITE_KEY;
-use crate::support::figure;
+use crate::support::figure::{self, Fault};
 use crate::support::process::Process;
 use crate::support::stand::{get, rules, send};
 use base64::Engine;
@@ -118,7 +118,7 @@ async fn a_certificate_that_is_not_to_be_trusted_gets_no_byte_of_the_passcode_an
             "invalid peer certificate",
         ),
     ];
-    let mut bytes = 0;
+    let (mut bytes, mut longest, count) = (0, Duration::ZERO, cases.len());
     for (name, (certificate, key), words) in cases {
         let (address, seen) = peer(certificate, key);
         let (data, url) = (tempfile::tempdir().unwrap(), format!("https://localhost:{}", address.port()));
@@ -154,6 +154,7 @@ async fn a_certificate_that_is_not_to_be_trusted_gets_no_byte_of_the_passcode_an
                 None => tokio::time::sleep(Duration::from_millis(20)).await,
             }
         };
+        longest = longest.max(began.elapsed());
         assert_eq!(problem["code"], "unavailable", "{name}");
         let message = problem["message"].as_str().unwrap();
         assert!(
@@ -171,6 +172,15 @@ async fn a_certificate_that_is_not_to_be_trusted_gets_no_byte_of_the_passcode_an
         server.kill().await;
     }
     figure::note("Certificates not to be trusted: bytes sent to such peers", bytes);
+    figure::fault(Fault {
+        name: "TLS: a certificate that is expired, not yet valid, for another host, or signed by nobody trusted",
+        rounds: count,
+        acknowledged: count,
+        lost: 0,
+        twice: Some(0),
+        recovery: longest,
+        mutation: "invalid certificates are accepted",
+    });
 }
 
 /// Mutation: follow redirects in the client.
@@ -182,14 +192,24 @@ async fn a_redirect_is_not_followed_and_nobody_connects_there() {
     let simulator = crate::delivery::rig::simulator(&[&to]).await;
     let rig = Rig::new(&simulator.base_url());
     rig.accept(tracks(100, 20)).await;
-    let delivery = rig.start();
+    let (delivery, start) = (rig.start(), Instant::now());
     // Whoever follows waits for an answer there until it is too late.
     let ended = tokio::time::timeout(Duration::from_secs(20), delivery.idle()).await;
+    let recovery = start.elapsed();
     let nobody = elsewhere.accept().map(|(_, from)| from).unwrap_err();
     assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock);
     assert!(ended.is_ok(), "the redirects were not survived");
     assert_eq!(assert_ends(&rig, &crate::delivery::rig::taken(&simulator)).await, 0);
     assert!(simulator.tally().uploads > 30);
+    figure::fault(Fault {
+        name: "CleverTap: 30 redirects to elsewhere, which nobody follows",
+        rounds: 30,
+        acknowledged: 100,
+        lost: 0,
+        twice: Some(0),
+        recovery,
+        mutation: "redirects are followed",
+    });
 }
 
 /// The name is longer than names can be, so that it is refused on this machine and nobody is asked.
@@ -197,6 +217,7 @@ async fn a_redirect_is_not_followed_and_nobody_connects_there() {
 /// Mutation: tell of name resolution as of an answer.
 #[tokio::test]
 async fn a_name_that_can_not_be_found_is_said_and_costs_nothing() {
+    let mut recovery = Duration::ZERO;
     for scheme in ["http", "https"] {
         let rig = Rig::new(&format!("{scheme}://{}.example.com", "n".repeat(64)));
         rig.accept(tracks(20, 5)).await;
@@ -206,6 +227,7 @@ async fn a_name_that_can_not_be_found_is_said_and_costs_nothing() {
             assert!(began.elapsed() < Duration::from_secs(30), "nothing is said");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+        recovery = recovery.max(began.elapsed());
         let pause = rig.status.pause().unwrap();
         assert_eq!(pause.code, "unavailable");
         assert!(
@@ -217,4 +239,13 @@ async fn a_name_that_can_not_be_found_is_said_and_costs_nothing() {
         assert_eq!((rig.journal_counts().pending, rig.journal_counts().dead), (20, 0));
         delivery.stop(Duration::from_secs(1)).await.unwrap();
     }
+    figure::fault(Fault {
+        name: "a name that can not be found",
+        rounds: 2,
+        acknowledged: 40,
+        lost: 0,
+        twice: Some(0),
+        recovery,
+        mutation: "a failure of name resolution is told as an answer",
+    });
 }

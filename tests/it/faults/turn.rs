@@ -1,7 +1,7 @@
 use super::sums::{SumsWatch, assert_ends, assert_order};
 use crate::delivery::rig::{Rig, number, record, said, token, track};
 use crate::delivery::script::{Script, answer, cut, partial, success};
-use crate::support::figure;
+use crate::support::figure::{self, Fault};
 use crate::support::stand::{Stand, send, settled};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tapline::delivery::{LANES, LaneKey};
 use tapline::journal::{Journal, State};
+use tokio::time::Instant;
 
 const USERS: u64 = 50;
 const EACH: u64 = 40;
@@ -78,7 +79,7 @@ fn scripted(
 #[tokio::test(start_paused = true)]
 async fn through_scripted_failures_and_restarts_each_user_keeps_the_order() {
     let rounds = figure::rounds(10, 100);
-    let (mut restarts, mut twice) = (0, 0);
+    let (mut restarts, mut twice, mut longest) = (0, 0, Duration::ZERO);
     for round in 0..rounds {
         let mut rig = Rig::paused();
         rig.policy.seed = Some(round as u64);
@@ -89,6 +90,7 @@ async fn through_scripted_failures_and_restarts_each_user_keeps_the_order() {
         let (log, tries) = (Log::default(), Arc::default());
         let random = Arc::new(Mutex::new(fastrand::Rng::with_seed(round as u64)));
         let in_doubt = Arc::default();
+        let begun = Instant::now();
         while rig.journal.counts().pending > 0 {
             let delivery = rig.start_with(scripted(&log, &tries, &random, &in_doubt));
             let (lives, drain) = {
@@ -99,6 +101,7 @@ async fn through_scripted_failures_and_restarts_each_user_keeps_the_order() {
             delivery.stop(Duration::from_millis(drain)).await.unwrap();
             restarts += 1;
         }
+        longest = longest.max(begun.elapsed());
         watch.end().await;
         let log = log.lock().unwrap().clone();
         let numbers: Vec<u64> = log.iter().map(|(_, number)| *number).collect();
@@ -110,10 +113,16 @@ async fn through_scripted_failures_and_restarts_each_user_keeps_the_order() {
         assert_eq!(rig.journal.counts().delivered, USERS * EACH);
         twice += came_twice;
     }
-    figure::note("Scripted failures per user: rounds", rounds);
-    figure::note("Scripted failures per user: restarts", restarts);
-    figure::note("Scripted failures per user: records sent twice", twice);
-    figure::note("Scripted failures per user: out of order", 0);
+    figure::note("Scripted failures per user: restarts in all rounds", restarts);
+    figure::fault(Fault {
+        name: "failures scripted for each of 50 users × 40 events, restarts at random: the order of each",
+        rounds: rounds,
+        acknowledged: rounds * (USERS * EACH) as usize,
+        lost: 0,
+        twice: Some(twice),
+        recovery: longest,
+        mutation: "what is tried again goes to the back of the queue",
+    });
 }
 
 /// Mutation: make a lane wait for the user whose record is tried again.
@@ -135,13 +144,24 @@ async fn a_blocked_user_does_not_block_others_of_the_same_lane() {
     rig.accept((0..210_u64).map(|n| track(users[n as usize % 21], n))).await;
     let watch = SumsWatch::over(&rig.journal, Duration::from_millis(100));
     let delivery = rig.start_with(script.clone());
+    let begun = Instant::now();
     // Nothing takes time here, so nobody but the blocked user has anything to wait for.
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(rig.tally().await, [("delivered".to_owned(), 200), ("pending".to_owned(), 10)].into());
+    let recovery = begun.elapsed();
     let of_blocked = script.numbers().concat().into_iter().filter(|n| n % 21 == 0).collect::<BTreeSet<_>>();
     assert_eq!(of_blocked, [0].into(), "the user's own later events wait");
     watch.end().await;
     delivery.stop(Duration::from_secs(1)).await.unwrap();
+    figure::fault(Fault {
+        name: "CleverTap: one user's record is refused again and again, for now (555)",
+        rounds: 1,
+        acknowledged: 210,
+        lost: 0,
+        twice: Some(0),
+        recovery,
+        mutation: "a lane waits for the user whose record is tried again",
+    });
 }
 
 /// Mutation: send the records of an event one by one.
@@ -186,7 +206,7 @@ async fn through_failures_and_kills_of_the_process_each_user_keeps_the_order() {
     let stand = Stand::start(&arguments).await;
     let variables = [("TAPLINE_RETRY_CAP", "1")];
     let mut random = fastrand::Rng::with_seed(7);
-    let server = stand.serve_with(&variables).await;
+    let (server, mut longest) = (stand.serve_with(&variables).await, Duration::ZERO);
     let call = |n: u64| {
         json!({"type": "track", "event": "Tested", "messageId": format!("message_{n}"),
         "userId": format!("user_{}", n % USERS), "anonymousId": format!("device-{}", n % USERS), "properties": {"n": n}})
@@ -199,7 +219,9 @@ async fn through_failures_and_kills_of_the_process_each_user_keeps_the_order() {
     for _ in 0..kills {
         tokio::time::sleep(Duration::from_millis(random.u64(50..1_500))).await;
         server.kill().await;
+        let starting = std::time::Instant::now();
         server = stand.serve_with(&variables).await;
+        longest = longest.max(starting.elapsed());
     }
     settled(&server).await;
     server.kill().await;
@@ -222,7 +244,13 @@ async fn through_failures_and_kills_of_the_process_each_user_keeps_the_order() {
     let cuts = tally.uploads as usize / 5;
     assert!(twice <= (kills * LANES + cuts) * tally.most_records, "{twice} came twice");
     assert_order(arrived);
-    figure::note("Failures and kill -9: kills", kills);
-    figure::note("Failures and kill -9: records sent twice", twice);
-    figure::note("Failures and kill -9: out of order", 0);
+    figure::fault(Fault {
+        name: "kill -9 while CleverTap fails in six ways, 50 users × 40 events: the order of each",
+        rounds: kills,
+        acknowledged: (USERS * EACH) as usize,
+        lost: 0,
+        twice: Some(twice),
+        recovery: longest,
+        mutation: "what is tried again goes to the back of the queue",
+    });
 }

@@ -1,6 +1,8 @@
 //! Ten thousand damaged bodies: each is answered 2xx or 4xx, none brings anything down, and what is stored is JSON.
 
 use crate::support::app::{TestApp, post};
+use crate::support::figure::{self, Fault};
+use std::time::Duration;
 use tapline::engine::event::{At, Kind, Scanner};
 
 const SEED: u64 = 0x5EED;
@@ -46,7 +48,7 @@ const PIECES: [&[u8]; 20] = [
 ];
 
 fn seeds() -> Vec<(&'static str, Vec<u8>)> {
-    let identify = r#"{"userId":"user_1","anonymousId":"anon_1","messageId":"m","timestamp":"2026-01-01T00:00:00.000Z","sentAt":"2026-01-01T00:00:01Z","traits":{"email":"jane@example.com","age":31.50,"tags":["a",{"b":null}]}}"#;
+    let identify = r#"{"userId":"user_1","anonymousId":"anon_1","messageId":"m","timestamp":"2026-01-01T00:00:00.000Z","sentAt":"2026-01-01T00:00:01Z","writeKey":"write_key_1","traits":{"email":"jane@example.com","age":31.50,"tags":["a",{"b":null}]}}"#;
     let track = r#"{"userId":7,"event":"Order \"Completed\"","messageId":"m","properties":{"total":1.5e3,"products":[{"sku":"\u00e9"}]},"context":{"device":{"token":"t"}}}"#;
     let batch = r#"{"batch":[{"type":"page","userId":"user_1","messageId":"a"},{"type":"track","event":"e","anonymousId":"b"},{"type":"identify","userId":"c","context":{"ip":"x"}}],"context":{"ip":"192.0.2.1","library":{"name":"n"}},"integrations":{"All":true},"sentAt":"2026-01-01T00:00:00Z","writeKey":"write_key_1"}"#;
     vec![
@@ -127,6 +129,15 @@ async fn ten_thousand_damaged_bodies_are_each_answered_and_bring_nothing_down() 
         assert_eq!(event.get(At::ROOT, "writeKey"), None, "{text}");
     }
     assert_eq!(app.get("/readyz").await.status, 200);
+    figure::fault(Fault {
+        name: "10,000 calls that were damaged on the way: 200 or 4xx, and nothing stored that is no event",
+        rounds: taken + refused,
+        acknowledged: taken,
+        lost: 0,
+        twice: None,
+        recovery: Duration::ZERO,
+        mutation: "`writeKey` stays in what is stored",
+    });
 }
 
 #[tokio::test]

@@ -5,16 +5,19 @@
 
 use super::subject::{event, noise, one_generation};
 use super::writer::{Losses, Told, Work, Writer, check};
-use crate::support::figure;
+use crate::support::figure::{self, Fault};
 use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tapline::journal::sled::SledJournal;
 use tapline::journal::{Appended, Journal, NewEvent, Seq};
 
 /// The child finds the data directory here, and by it that it is the child.
 const DIRECTORY: &str = "TAPLINE_TEST_CRASH_DIRECTORY";
+/// SIGKILL.
+const KILLED: i32 = 9;
 /// Bytes of an event that does not shrink.
 const NOISE: usize = 20_000;
 
@@ -24,21 +27,31 @@ fn what_was_answered_before_a_kill_is_there_after_it() {
         return work.go_on();
     }
     let directory = tempfile::tempdir().unwrap();
-    let (mut told, mut events_before) = (Told::default(), 0);
+    let (mut told, mut events_before, mut longest) = (Told::default(), 0, Duration::ZERO);
     let rounds = figure::rounds(20, 200);
     for round in 0..rounds as u64 {
         let mut writer = Writer::start(directory.path(), round, 0, &[]);
         // Between a few and a few hundred commits, another number in every round.
         writer.hear(&mut told, Duration::from_millis(5 + round * 37 % 130));
-        writer.kill(&mut told);
+        let status = writer.kill(&mut told);
+        assert_eq!(status.signal(), Some(KILLED), "round {round}: the writer ended by itself: {status}");
         let stored = told.stored.len();
         assert!(stored > events_before, "round {round}: nothing was answered before the kill");
         events_before = stored;
+        let opening = Instant::now();
         assert_eq!(check(directory.path(), &told), Losses::default(), "round {round}");
+        longest = longest.max(opening.elapsed());
     }
     assert!(told.settled.len() > 100, "{} events settled", told.settled.len());
-    figure::note("kill -9 of the journal alone: rounds", rounds);
-    figure::note("kill -9 of the journal alone: events answered and found again", told.stored.len());
+    figure::fault(Fault {
+        name: "kill -9 of the journal alone, under load",
+        rounds: rounds,
+        acknowledged: told.stored.len(),
+        lost: 0,
+        twice: None,
+        recovery: longest,
+        mutation: "answer before the block is written",
+    });
 }
 
 #[test]

@@ -264,7 +264,7 @@ async fn through_kills_nothing_follows_a_deletion_and_what_it_erases_stays_erase
     assert!(clevertap.tally().most_deletions_in_flight <= 3 && clevertap.tally().too_many == 0);
     figure::fault(Fault {
         name: "kill -9 with deletions on their way: their order, and what they erase",
-        rounds: rounds,
+        rounds,
         acknowledged: counts.accepted as usize,
         lost: 0,
         twice: Some(repeated),

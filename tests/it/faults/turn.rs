@@ -116,7 +116,7 @@ async fn through_scripted_failures_and_restarts_each_user_keeps_the_order() {
     figure::note("Scripted failures per user: restarts in all rounds", restarts);
     figure::fault(Fault {
         name: "failures scripted for each of 50 users × 40 events, restarts at random: the order of each",
-        rounds: rounds,
+        rounds,
         acknowledged: rounds * (USERS * EACH) as usize,
         lost: 0,
         twice: Some(twice),

@@ -45,7 +45,7 @@ fn what_was_answered_before_a_kill_is_there_after_it() {
     assert!(told.settled.len() > 100, "{} events settled", told.settled.len());
     figure::fault(Fault {
         name: "kill -9 of the journal alone, under load",
-        rounds: rounds,
+        rounds,
         acknowledged: told.stored.len(),
         lost: 0,
         twice: None,

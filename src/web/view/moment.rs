@@ -39,8 +39,8 @@ fn ago(millis: i64) -> String {
     let (days, hours) = (seconds / DAY, seconds % DAY / HOUR);
     let (number, unit) = match seconds {
         ..55 => return "now".to_owned(),
-        ..3300 => ((seconds + 5) / MINUTE, "minute"),
-        ..75_600 => ((seconds + 5 * MINUTE) / HOUR, "hour"),
+        55..3300 => ((seconds + 5) / MINUTE, "minute"),
+        3300..75_600 => ((seconds + 5 * MINUTE) / HOUR, "hour"),
         _ if days == 0 || days == 1 && hours < 12 => return "yesterday".to_owned(),
         _ => (if hours < 12 { days } else { days + 1 }, "day"),
     };

@@ -34,6 +34,19 @@ pub(super) enum Effect {
     },
     /// The lane goes on as after one that was answered. A record of this user was refused although it stood alone.
     Refused(LaneKey),
+    /// The upload fails while others are taken: the lane waits a little, at least so long, and one of so many jobs is
+    /// to be found.
+    Stalled {
+        /// Still suspect.
+        suspects: usize,
+        /// How long the server asks to wait.
+        asked: Option<Duration>,
+    },
+    /// A job that makes uploads fail has been found: it waits by itself, and the lane goes on.
+    SetApart {
+        /// Whether that was known before this upload, so that its failure is no news about the account.
+        was_known: bool,
+    },
     /// The lane waits, at least so long.
     Wait(Option<Duration>),
     /// All lanes wait for other settings.
@@ -60,6 +73,8 @@ pub(super) struct Bench<'a> {
     pub(super) refused_tries: u32,
     /// What the breaker knew before.
     pub(super) outlook: Outlook,
+    /// Whether a failure of the whole upload can come from what is in it.
+    pub(super) may_be_a_record: bool,
 }
 
 impl Bench<'_> {
@@ -74,6 +89,11 @@ impl Bench<'_> {
             job.first_refused.zip(self.outlook.taken).is_some_and(|(refused, taken)| taken > refused);
         let is_believed = others_are_taken || job.refusals >= self.refused_tries;
         self.is_late(job) || !self.outlook.is_open && is_believed
+    }
+
+    /// Whether uploads with this job fail because of what is in them, and not because everything fails.
+    fn is_stalled(&self, job: &Job) -> bool {
+        self.may_be_a_record && job.strikes >= self.policy.stall_limit
     }
 }
 
@@ -130,12 +150,21 @@ impl Batch {
         match reading {
             Reading::Records { verdicts, .. } => self.take_verdicts(verdicts, bench, random),
             Reading::Again { reason, after } => {
+                let effect = self.stall(*after, bench, random);
+                let apart = self.places.first().filter(|_| self.jobs.len() == 1);
                 for job in &mut self.jobs {
                     // A try while the breaker is open costs an event none of its own.
                     job.doubts += u32::from(reason.is_limited() && !bench.outlook.is_open);
-                    give_up_if_late(job, self.id, *reason, bench);
+                    match apart {
+                        // The event's other records have their own tries.
+                        Some((_, place)) if job.apart && bench.is_late(job) => {
+                            job.decide(*place, Fate::Rejected(self.id, Rejection::RetriesExhausted(*reason)));
+                            job.due = None;
+                        }
+                        _ => give_up_if_late(job, self.id, *reason, bench),
+                    }
                 }
-                Effect::Wait(*after)
+                effect
             }
             Reading::Split(rejection) => self.split(*rejection, bench, random),
             Reading::Unauthorised => {
@@ -173,6 +202,7 @@ impl Batch {
                 suspects += 1;
                 job.apart |= only_job;
             }
+            job.strikes = 0;
             let Some(reason) = sum.again else {
                 job.failures = 0;
                 continue;
@@ -183,6 +213,36 @@ impl Batch {
             give_up_if_late(job, self.id, reason, bench);
         }
         Effect::GoOn { answered: self.jobs.len() - suspects, suspects }
+    }
+
+    /// The whole upload failed. While others are taken that is some record's doing after a while: found when it is alone,
+    /// else the next upload is to be smaller.
+    fn stall(&mut self, asked: Option<Duration>, bench: &Bench<'_>, random: &mut fastrand::Rng) -> Effect {
+        if !bench.may_be_a_record {
+            return Effect::Wait(asked);
+        }
+        for job in &mut self.jobs {
+            let others_were_taken =
+                job.last_stalled.zip(bench.outlook.taken).is_some_and(|(stalled, taken)| taken > stalled);
+            job.strikes = job.strikes.saturating_add(u32::from(others_were_taken));
+            job.last_stalled = Some(bench.now);
+        }
+        if !self.jobs.iter().any(|job| bench.is_stalled(job)) {
+            return Effect::Wait(asked);
+        }
+        match (self.jobs.as_mut_slice(), self.places.len()) {
+            ([job], 1) => {
+                let was_known = std::mem::replace(&mut job.alone, true);
+                job.failures = job.failures.saturating_add(1);
+                job.due = Some(bench.now + bench.policy.wait(job.failures, asked, random));
+                Effect::SetApart { was_known }
+            }
+            ([job], _) => {
+                job.apart = true;
+                Effect::Stalled { suspects: 1, asked }
+            }
+            (jobs, _) => Effect::Stalled { suspects: jobs.len(), asked },
+        }
     }
 
     /// Some record makes CleverTap refuse the upload. Found when it is alone; else the next upload is to be smaller.

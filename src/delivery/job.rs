@@ -26,15 +26,19 @@ pub(super) struct Job {
     pub(super) first_sent: Option<FirstSent>,
     /// How often it was sent.
     pub(super) attempts: u32,
-    /// How often some record of it was answered with a code for CleverTap's own problems, in a row.
+    /// How often some record of it was answered with a code for CleverTap's own problems, or it failed alone, in a row.
     pub(super) failures: u32,
+    /// When an upload that it was in last failed as a whole.
+    pub(super) last_stalled: Option<Instant>,
+    /// How often an upload that it was in failed as a whole although another was taken since the failure before.
+    pub(super) strikes: u32,
     /// How often the answer contradicted itself.
     pub(super) doubts: u32,
     /// When an upload that it was in was first refused as a whole (400, 413).
     pub(super) first_refused: Option<Instant>,
     /// How often it was refused so when it stood alone.
     pub(super) refusals: u32,
-    /// It is sent in an upload of its own, because alone it was refused.
+    /// It is sent in an upload of its own, because alone it was refused or failed.
     pub(super) alone: bool,
     /// Not to be sent before.
     pub(super) due: Option<Instant>,
@@ -100,6 +104,8 @@ impl Job {
             first_sent: None,
             attempts: 0,
             failures: 0,
+            last_stalled: None,
+            strikes: 0,
             doubts: 0,
             first_refused: None,
             refusals: 0,

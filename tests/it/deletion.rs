@@ -40,7 +40,8 @@ async fn the_api_stores_one_event_for_each_person_and_says_which() {
     let body = r#"{"userIds":["user_1",7,"user_1"],"anonymousIds":["anon_1"]}"#;
     let accepted = app.send(&order(body)).await;
     assert_eq!(accepted.status, 202, "{}", accepted.text());
-    assert_eq!(accepted.json(), json!({"accepted": 3, "ids": ["ev_0", "ev_1", "ev_2"]}));
+    let ids = ["ev_0", "ev_1", "ev_2"];
+    assert_eq!(accepted.json(), json!({"accepted": 3, "ids": ids, "unknown": ids}));
     let stored = app.stored().await;
     let bodies: Vec<Value> =
         stored.iter().map(|entry| serde_json::from_slice(&entry.body).unwrap()).collect();
@@ -148,6 +149,12 @@ async fn the_command_says_what_was_accepted_and_waits_until_it_is_done() {
 
     let accepted = Process::run(&["delete", "--server", &url, "--anonymous", "anon_1"], &variables).await;
     assert_eq!((accepted.code, accepted.stdout.as_str()), (Some(0), "ev_6\n"), "{}", accepted.stderr);
+    let nobody = Process::run(&["delete", "--server", &url, "--wait", "nobody_1"], &variables).await;
+    assert_eq!(nobody.code, Some(0), "{}", nobody.stderr);
+    assert_eq!(
+        nobody.stdout,
+        "ev_7 deleted: no event here was of this person, and CleverTap was told all the same\n"
+    );
     let url = url.as_str();
     for (arguments, token, words) in [
         (vec!["delete", "--server", url], TOKEN, "nobody to delete"),

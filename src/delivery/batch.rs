@@ -12,6 +12,10 @@ use bytes::Bytes;
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// So often an event fails alone until its records are sent one by one. An identify and its push token belong together,
+/// so it has to be as good as certain that one of them is at fault; with back-off these are some ten minutes.
+const APART_AFTER: u32 = 10;
+
 /// What is in one upload.
 #[derive(Debug)]
 pub(super) struct Batch {
@@ -202,7 +206,10 @@ impl Batch {
                 suspects += 1;
                 job.apart |= only_job;
             }
-            job.strikes = 0;
+            // What is known of an event holds until each of its records has its fate.
+            if !job.alone {
+                job.strikes = 0;
+            }
             let Some(reason) = sum.again else {
                 job.failures = 0;
                 continue;
@@ -231,15 +238,12 @@ impl Batch {
             return Effect::Wait(asked);
         }
         match (self.jobs.as_mut_slice(), self.places.len()) {
-            ([job], 1) => {
+            ([job], records) => {
                 let was_known = std::mem::replace(&mut job.alone, true);
                 job.failures = job.failures.saturating_add(1);
+                job.apart |= records > 1 && job.failures >= APART_AFTER;
                 job.due = Some(bench.now + bench.policy.wait(job.failures, asked, random));
                 Effect::SetApart { was_known }
-            }
-            ([job], _) => {
-                job.apart = true;
-                Effect::Stalled { suspects: 1, asked }
             }
             (jobs, _) => Effect::Stalled { suspects: jobs.len(), asked },
         }

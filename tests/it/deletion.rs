@@ -142,19 +142,14 @@ async fn the_command_says_what_was_accepted_and_waits_until_it_is_done() {
     assert!(done.stderr.contains("deletion of 3 persons"), "{}", done.stderr);
     let mut lines: Vec<&str> = done.stdout.lines().collect();
     lines.sort_unstable();
-    assert_eq!(lines, ["ev_3 deleted", "ev_4 deleted", "ev_5 deleted"]);
+    let unknown = "deleted: no event here was of this person, and CleverTap was told all the same";
+    assert_eq!(lines, ["ev_3 deleted", &format!("ev_4 {unknown}"), &format!("ev_5 {unknown}")]);
     let mut deleted: Vec<String> = clevertap.deleted().into_iter().map(|(id, _)| id).collect();
     deleted.sort_unstable();
     assert_eq!(deleted, ["user_1", "user_2", "user_3"]);
 
     let accepted = Process::run(&["delete", "--server", &url, "--anonymous", "anon_1"], &variables).await;
     assert_eq!((accepted.code, accepted.stdout.as_str()), (Some(0), "ev_6\n"), "{}", accepted.stderr);
-    let nobody = Process::run(&["delete", "--server", &url, "--wait", "nobody_1"], &variables).await;
-    assert_eq!(nobody.code, Some(0), "{}", nobody.stderr);
-    assert_eq!(
-        nobody.stdout,
-        "ev_7 deleted: no event here was of this person, and CleverTap was told all the same\n"
-    );
     let url = url.as_str();
     for (arguments, token, words) in [
         (vec!["delete", "--server", url], TOKEN, "nobody to delete"),

@@ -58,7 +58,7 @@ async fn a_record_that_fails_every_upload_ends_alone_and_delays_only_its_own_use
     for how in [unavailable, cut] {
         let rig = Rig::paused();
         let script = failing_on(&[CULPRIT], how);
-        let watch = SumsWatch::over(&rig.journal, Duration::from_millis(100));
+        let watch = SumsWatch::over(&rig.journal, Duration::from_secs(5));
         let delivery = rig.start_with(script.clone());
         for round in 0..60 {
             rig.accept(traffic(round * 50, (round + 1) * 50)).await;
@@ -105,7 +105,7 @@ async fn where_nobody_else_sends_one_event_at_a_time_shows_that_others_are_taken
     let users = (0..10_000).map(|n| format!("user_{n}")).filter(|user| LaneKey::of(user).lane() == lane);
     let users: Vec<String> = users.take(40).collect();
     rig.accept((0..40).map(|n| track(&users[n as usize], n))).await;
-    let watch = SumsWatch::over(&rig.journal, Duration::from_millis(100));
+    let watch = SumsWatch::over(&rig.journal, Duration::from_secs(5));
     let delivery = rig.start_with(script.clone());
     tokio::time::sleep(5 * MINUTE).await;
     assert_eq!(rig.journal_counts().delivered, 39);

@@ -3,7 +3,7 @@
 use super::answer::{Reading, Verdict};
 use super::breaker::Outlook;
 use super::code::Rejection;
-use super::job::{Fate, FirstSent, Job};
+use super::job::{Fate, FirstSent, Job, Stall};
 use super::lane::LaneKey;
 use super::retry::{RetryPolicy, RetryReason};
 use super::status::Tally;
@@ -97,7 +97,8 @@ impl Bench<'_> {
 
     /// Whether uploads with this job fail because of what is in them, and not because everything fails.
     fn is_stalled(&self, job: &Job) -> bool {
-        self.may_be_a_record && job.strikes >= self.policy.stall_limit
+        let strikes = job.stall.as_ref().map(|stall| stall.strikes).unwrap_or_default();
+        self.may_be_a_record && strikes >= self.policy.stall_limit
     }
 }
 
@@ -208,7 +209,7 @@ impl Batch {
             }
             // What is known of an event holds until each of its records has its fate.
             if !job.alone {
-                job.strikes = 0;
+                job.stall = None;
             }
             let Some(reason) = sum.again else {
                 job.failures = 0;
@@ -229,10 +230,10 @@ impl Batch {
             return Effect::Wait(asked);
         }
         for job in &mut self.jobs {
-            let others_were_taken =
-                job.last_stalled.zip(bench.outlook.taken).is_some_and(|(stalled, taken)| taken > stalled);
-            job.strikes = job.strikes.saturating_add(u32::from(others_were_taken));
-            job.last_stalled = Some(bench.now);
+            let stall = job.stall.get_or_insert_with(|| Box::new(Stall { last: bench.now, strikes: 0 }));
+            let others_were_taken = bench.outlook.taken.is_some_and(|taken| taken > stall.last);
+            stall.strikes = stall.strikes.saturating_add(u32::from(others_were_taken));
+            stall.last = bench.now;
         }
         if !self.jobs.iter().any(|job| bench.is_stalled(job)) {
             return Effect::Wait(asked);

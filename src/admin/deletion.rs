@@ -7,8 +7,12 @@
 use super::{Admin, AdminError};
 use crate::engine::event::Person;
 use crate::engine::event::time::render_iso;
-use crate::journal::{AppendError, Appended, DedupKey, End, JournalError, NewEvent, Seq};
+use crate::journal::{
+    AppendError, Appended, Block, DedupKey, Effort, End, Entry, Facets, JournalError, NewEvent, Query, Seq,
+    Term,
+};
 use crate::telemetry::event::DeletionAsked;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Persons of one request: as many as Segment sends in one of its own
@@ -16,6 +20,11 @@ use std::time::Duration;
 pub const MOST_PERSONS: usize = 5000;
 /// Deletions that can be asked about at once.
 pub const MOST_ASKED: usize = 500;
+
+/// Persons of one request who are looked for in the journal.
+pub const MOST_LOOKED_FOR: usize = 100;
+/// Blocks of the journal that are read for one of them.
+const PLACES_LOOKED_AT: u32 = 200;
 
 /// What comes of asking for deletions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +73,52 @@ impl Admin {
             }
             Err(AppendError::Full { retry_after }) => Ok(DeletionOutcome::Full { retry_after }),
             Err(AppendError::Broken(reason)) => Err(JournalError::Storage(reason).into()),
+        }
+    }
+
+    /// Which of these persons no event of the journal is about, deletions aside; their places among `people`. More than
+    /// [`MOST_LOOKED_FOR`] persons are not looked for, and one of whom very much was erased counts as known.
+    pub async fn unknown_persons(&self, people: &[Person]) -> Result<Vec<usize>, AdminError> {
+        let mut unknown = Vec::new();
+        if people.len() <= MOST_LOOKED_FOR {
+            for (index, person) in people.iter().enumerate() {
+                if !self.knows(person).await? {
+                    unknown.push(index);
+                }
+            }
+        }
+        Ok(unknown)
+    }
+
+    async fn knows(&self, person: &Person) -> Result<bool, AdminError> {
+        let journal = &self.ground.journal;
+        let query = Query { terms: vec![Term::user(person.id())], ..Query::default() };
+        let (mut before, mut left) = (journal.end(), PLACES_LOOKED_AT);
+        let mut block: Option<Arc<Block>> = None;
+        loop {
+            let sought = journal.seek(&query, before, &mut Effort::new(u32::MAX)).await?;
+            for place in sought.places {
+                if block.as_ref().is_none_or(|block| block.get(place).is_none()) {
+                    if left == 0 {
+                        return Ok(true);
+                    }
+                    left -= 1;
+                    block = journal.block_from(place).await?;
+                }
+                let entry = block.as_ref().and_then(|block| block.get(place));
+                let is_theirs = |entry: &Entry| {
+                    entry.erased_at.is_none()
+                        && Facets::of(&entry.body).is_of(person.id())
+                        && Person::of_deletion(&entry.body).is_none()
+                };
+                if entry.is_some_and(is_theirs) {
+                    return Ok(true);
+                }
+            }
+            if sought.looked_to <= journal.kept_from() || sought.looked_to >= before {
+                return Ok(false);
+            }
+            before = sought.looked_to;
         }
     }
 

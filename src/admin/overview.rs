@@ -50,6 +50,11 @@ impl Share {
 }
 
 impl Admin {
+    /// Why nothing is delivered at the moment, if so.
+    pub fn delivery_pause(&self) -> Option<Pause> {
+        self.ground.delivery.pause()
+    }
+
     /// How the pipeline stands.
     pub fn overview(&self) -> Overview {
         let plan = self.ground.rules.plan();

@@ -22,6 +22,9 @@ struct AcceptedDoc {
     accepted: usize,
     /// The events, those of `userIds` first, in the order given.
     ids: Vec<String>,
+    /// Those of `ids` whose person no event here is about; CleverTap is told all the same. Not looked for where very
+    /// many persons are named.
+    unknown: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -43,9 +46,11 @@ struct StateDoc {
 /// Handles `POST /v1/deletions`.
 pub(super) async fn order(call: Call) -> Result<HttpResponse, Problem> {
     let people = parse(&call.body)?;
+    let unknown = call.admin.unknown_persons(&people).await?;
     match call.admin.delete_persons(people).await? {
         DeletionOutcome::Accepted(places) => answer::accepted(&AcceptedDoc {
             accepted: places.len(),
+            unknown: unknown.iter().filter_map(|index| places.get(*index)).map(ToString::to_string).collect(),
             ids: places.iter().map(ToString::to_string).collect(),
         }),
         DeletionOutcome::Full { .. } => Err(Problem::Busy),

@@ -5,8 +5,8 @@ use super::member::{Members, pointer};
 use super::{Problem, RequestError, answer};
 use crate::admin::event::{Filter, StageFilter};
 use crate::admin::resend::{
-    JobState, OrderOutcome, OrderProblem, Payload, ResendJob, ResendOrder, Selection, SkipReason, Survey,
-    Tally,
+    JobState, OrderOutcome, OrderProblem, Payload, ResendJob, ResendOrder, ResendReason, Selection,
+    SkipReason, Survey, Tally,
 };
 use crate::clock::Millis;
 use crate::journal::{ResendId, Seq};
@@ -71,6 +71,33 @@ struct JobDoc<'a> {
     started_at: Option<String>,
     ended_at: Option<String>,
     cancelled_by: Option<&'a str>,
+    /// Why nothing is sent at the moment, while the job is open and that is so.
+    paused: Option<PauseDoc>,
+}
+
+#[derive(Serialize)]
+struct PauseDoc {
+    code: &'static str,
+    message: String,
+}
+
+/// Why events of a job were not delivered.
+#[derive(Serialize)]
+struct ReasonsDoc {
+    reasons: Vec<ReasonDoc>,
+    /// Whether every event was looked at.
+    complete: bool,
+}
+
+#[derive(Serialize)]
+struct ReasonDoc {
+    state: &'static str,
+    code: String,
+    /// The newest event's.
+    message: Option<String>,
+    events: u64,
+    /// The newest of them.
+    event: String,
 }
 
 #[derive(Serialize)]
@@ -118,7 +145,27 @@ pub(super) async fn list(call: Call) -> Result<HttpResponse, Problem> {
 pub(super) async fn show(call: Call) -> Result<HttpResponse, Problem> {
     call.parameters().finish(&[])?;
     let job = call.admin.resend_job(ResendId(call.segment_as("id")?)).await?.ok_or(Problem::NotFound)?;
-    answer::json(&JobDoc::from(&job))
+    let paused = call.admin.delivery_pause().filter(|_| !job.state.is_over());
+    let paused = paused.map(|pause| PauseDoc { code: pause.code, message: pause.message });
+    answer::json(&JobDoc { paused, ..JobDoc::from(&job) })
+}
+
+/// Handles `GET /v1/replays/{id}/reasons`.
+pub(super) async fn reasons(call: Call) -> Result<HttpResponse, Problem> {
+    call.parameters().finish(&[])?;
+    let job = call.admin.resend_job(ResendId(call.segment_as("id")?)).await?.ok_or(Problem::NotFound)?;
+    let found = call.admin.resend_reasons(&job).await?;
+    let reason = |reason: ResendReason| ReasonDoc {
+        state: reason.state,
+        code: reason.code,
+        message: reason.message,
+        events: reason.events,
+        event: reason.newest.to_string(),
+    };
+    answer::json(&ReasonsDoc {
+        reasons: found.reasons.into_iter().map(reason).collect(),
+        complete: found.complete,
+    })
 }
 
 /// Handles `POST /v1/replays/{id}/cancel`. One that is over is answered as it is.
@@ -237,11 +284,17 @@ fn selection(filter: &RawValue, errors: &mut Vec<RequestError>) -> Option<Select
 }
 
 fn moment_of(members: &mut Members<'_>, name: &str) -> Option<Millis> {
-    let text: String = members.read(name, "a time as `2026-11-23T10:15:00Z`")?;
-    match text.parse::<Timestamp>() {
-        Ok(moment) => Some(Millis(moment.as_millisecond())),
-        Err(_) => {
-            let detail = format!("expected a time as `2026-11-23T10:15:00Z`, found `{text}`");
+    const EXPECTED: &str = "a time as `2026-11-23T10:15:00Z`, or a date as `2026-11-23`";
+    let text: String = members.read(name, EXPECTED)?;
+    // A date is its first moment, in UTC; what says more than a date is read as a time.
+    let date = || match text.len() {
+        10 => format!("{text}T00:00:00Z").parse::<Timestamp>().ok(),
+        _ => None,
+    };
+    match text.parse::<Timestamp>().ok().or_else(date) {
+        Some(moment) => Some(Millis(moment.as_millisecond())),
+        None => {
+            let detail = format!("expected {EXPECTED}, found `{text}`");
             members.errors.push(RequestError::new(pointer(name), detail));
             None
         }
@@ -278,6 +331,7 @@ impl<'a> From<&'a ResendJob> for JobDoc<'a> {
             started_at: job.started_at.map(moment),
             ended_at: job.ended_at.map(moment),
             cancelled_by: job.cancelled_by.as_deref(),
+            paused: None,
         }
     }
 }
@@ -309,6 +363,7 @@ mod tests {
                 r#"{"filter":{"status":["dead","lost"],"since":"today","user":7,"other":1}}"#,
                 &["/filter/user", "/filter/since", "/filter/status", "/filter/other"],
             ),
+            (r#"{"filter":{"until":"2026-02-30"}}"#, &["/filter/until"]),
             (r#"{"filter":[]}"#, &["/filter"]),
             (r#"{"events":["ev_1"],"mode":"edited"}"#, &["/event"]),
             (r#"{"events":["ev_1"],"mode":"same","event":{}}"#, &["/event"]),
@@ -326,6 +381,12 @@ mod tests {
         let filter = Filter { user: Some("u1".to_owned()), from: Some(Millis(1000)), ..Filter::default() };
         assert_eq!(order.selection, Selection::Matching { states: vec![StageFilter::Dead], filter });
         assert_eq!((order.payload, order.include_delivered, dry_run), (Payload::Same, false, false));
+        let dated = parse(br#"{"filter":{"since":"1970-01-02","until":"1970-01-03"}}"#);
+        let Selection::Matching { filter, .. } = dated.unwrap_or_else(|_| panic!()).order.selection else {
+            panic!()
+        };
+        let day = 24 * 60 * 60 * 1000;
+        assert_eq!((filter.from, filter.to), (Some(Millis(day)), Some(Millis(2 * day))));
         let edited = parse(br#"{"events":["ev_3","ev_3"],"event":{"n": 1.0}}"#);
         let Payload::Edited(event) = edited.unwrap_or_else(|_| panic!()).order.payload else { panic!() };
         assert_eq!(event, r#"{"n": 1.0}"#, "byte for byte");

@@ -55,6 +55,7 @@ pub static ROWS: &[Row] = &[
     get("/v1/replays", SeeEvents, |call| Box::pin(replays::list(call))),
     post("/v1/replays", Resend, |call| Box::pin(replays::order(call))),
     get("/v1/replays/{id}", SeeEvents, |call| Box::pin(replays::show(call))),
+    get("/v1/replays/{id}/reasons", SeeEvents, |call| Box::pin(replays::reasons(call))),
     act("/v1/replays/{id}/cancel", Resend, |call| Box::pin(replays::cancel(call))),
     get("/v1/rules", SeeEvents, |call| Box::pin(rules::show(call))),
     post("/v1/validate", Preview, |call| Box::pin(rules::validate(call))),

@@ -87,6 +87,7 @@ impl Application {
         let telemetry = Telemetry::default();
         let storage = options.storage.telling(&telemetry);
         let Opened { journal, store, closer } = Opened::open(storage, options.data.clone()).await?;
+        let directory = options.data.clone();
         let environment = Arc::new(options.environment);
         let (settings, origins) = load_settings(&*store, &environment)?;
         let archive = Arc::new(RevisionArchive::new(Arc::clone(&store), Arc::clone(&options.clock)));
@@ -113,6 +114,7 @@ impl Application {
         let refused = |error| BuildError::Listen { listen: options.listen, error };
         let listener = TcpListener::bind(options.listen).map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
+        super::data::note_server(&directory, address);
         let stopping = Stopping::default();
         let exposition = metric::exposition(&app);
         let operations = Operations { app: app.clone(), stopping: stopping.clone(), exposition };

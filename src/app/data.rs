@@ -7,6 +7,7 @@ use crate::journal::backup::{BackupError, Source};
 use crate::journal::sled::{Options, SledJournal, SledStore};
 use crate::journal::{Journal, JournalError, Seq, Store};
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::runtime::Runtime;
@@ -36,6 +37,32 @@ pub enum DataError {
     /// The machine refused what reading needs.
     #[error("the data directory can not be read: {0}")]
     Runtime(#[from] io::Error),
+}
+
+/// Where a server that has the directory says how to reach it. One that is gone leaves it behind, so it counts only
+/// while the directory is in use.
+const ADDRESS: &str = "server-address";
+
+/// Notes at which address the server of this directory listens. Whoever can not write it has worse problems, which are
+/// told elsewhere; a verb then asks for `--server`.
+pub(super) fn note_server(directory: &Path, address: SocketAddr) {
+    let ip = match address.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    };
+    if directory.is_dir() {
+        let url = format!("http://{}\n", SocketAddr::new(ip, address.port()));
+        let _ = std::fs::write(directory.join(ADDRESS), url);
+    }
+}
+
+/// At which address the server of this directory listens, as `http://127.0.0.1:8080`, if it has said so.
+pub fn noted_server(directory: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(directory.join(ADDRESS)).ok()?;
+    let url = text.trim();
+    url.strip_prefix("http://")?.parse::<SocketAddr>().ok()?;
+    Some(url.to_owned())
 }
 
 impl From<JournalError> for DataError {

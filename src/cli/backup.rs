@@ -2,12 +2,12 @@
 
 use super::Failure;
 use super::remote::{Remote, RemoteArgs, parse_server};
-use crate::app::{BackupFile, DataDirectory, DataError, Findings};
+use crate::app::{BackupFile, DataDirectory, DataError, Findings, noted_server};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Where a server is looked for when one has the data directory.
+/// Where a server is looked for when one has the data directory and does not say where it listens.
 const USUAL_SERVER: &str = "http://127.0.0.1:8080";
 /// How long a whole backup may take.
 const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -25,7 +25,7 @@ pub(super) struct Args {
     /// The data directory
     #[arg(long, env = "TAPLINE_DATA", value_name = "DIR", default_value = "./tapline-data")]
     data: PathBuf,
-    /// The running server to back up, whatever its data directory [default: http://127.0.0.1:8080 if DIR is in use]
+    /// The running server to back up, whatever its data directory [default: the one that has DIR, if it is in use]
     #[arg(long, env = "TAPLINE_SERVER", value_name = "URL", value_parser = parse_server)]
     server: Option<String>,
     /// The file to write, or `-` for standard output, which is not read back
@@ -62,8 +62,9 @@ fn take(args: &Args, take: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> Result<()
     match data {
         Ok(data) => data.backup(take).map_err(|error| Failure::CouldNotRun(error.to_string())),
         Err(DataError::InUse(_)) => {
-            super::say(&format!("a server has `{}`; asking {USUAL_SERVER}", args.data.display()));
-            stream(USUAL_SERVER, take)
+            let server = noted_server(&args.data).unwrap_or_else(|| USUAL_SERVER.to_owned());
+            super::say(&format!("a server has `{}`; asking {server}", args.data.display()));
+            stream(&server, take)
         }
         Err(error) => Err(Failure::CouldNotRun(error.to_string())),
     }

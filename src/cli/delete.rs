@@ -44,6 +44,8 @@ pub(super) struct Args {
 #[derive(Deserialize)]
 struct AcceptedDoc {
     ids: Vec<String>,
+    #[serde(default)]
+    unknown: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -79,10 +81,13 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<(), Failure> {
     }
     let remote = args.remote.connect()?;
     let name = if args.anonymous { "anonymousIds" } else { "userIds" };
-    let mut ids = Vec::with_capacity(people.len());
+    let (mut ids, mut unknown) = (Vec::with_capacity(people.len()), HashSet::new());
     for people in people.chunks(MOST_PERSONS) {
         match remote.post::<AcceptedDoc>("/api/v1/deletions", &json!({ name: people })) {
-            Ok(accepted) => ids.extend(accepted.ids),
+            Ok(accepted) => {
+                ids.extend(accepted.ids);
+                unknown.extend(accepted.unknown);
+            }
             Err(failure) if ids.is_empty() => return Err(failure),
             Err(failure) => {
                 return Err(Failure::CouldNotRun(format!(
@@ -99,14 +104,19 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<(), Failure> {
         return Ok(());
     }
     say(&format!("{server} has accepted the deletion of {count}; waiting"));
-    match wait(&remote, ids, out)? {
+    match wait(&remote, ids, &unknown, out)? {
         0 => Ok(()),
         bad => Err(Failure::NotGood(format!("{bad} of {count} not deleted; their events' pages say why"))),
     }
 }
 
 /// Writes how each ended, as it ends; gives how many were not done.
-fn wait(remote: &Remote, mut ids: Vec<String>, out: &mut impl Write) -> Result<usize, Failure> {
+fn wait(
+    remote: &Remote,
+    mut ids: Vec<String>,
+    unknown: &HashSet<String>,
+    out: &mut impl Write,
+) -> Result<usize, Failure> {
     let mut bad = 0;
     loop {
         let mut ended = HashSet::new();
@@ -117,7 +127,12 @@ fn wait(remote: &Remote, mut ids: Vec<String>, out: &mut impl Write) -> Result<u
                 if state == "pending" || is_done && !erased {
                     continue;
                 }
-                if is_done {
+                if is_done && unknown.contains(&id) {
+                    writeln!(
+                        out,
+                        "{id} deleted: no event here was of this person, and CleverTap was told all the same"
+                    )?;
+                } else if is_done {
                     writeln!(out, "{id} deleted")?;
                 } else {
                     bad += 1;

@@ -50,6 +50,7 @@ impl RemoteArgs {
             client: HttpClient::new(Timeouts { connect: CONNECT, total: patience }),
             server: self.server.clone(),
             authorization: format!("Bearer {}", token.expose()),
+            names: &[],
         })
     }
 }
@@ -60,9 +61,15 @@ pub(super) struct Remote {
     client: HttpClient,
     server: String,
     authorization: String,
+    names: &'static [(&'static str, &'static str)],
 }
 
 impl Remote {
+    /// What members of a request are called on the command line: their pointers, and the flags they come from.
+    pub(super) fn naming(self, names: &'static [(&'static str, &'static str)]) -> Self {
+        Self { names, ..self }
+    }
+
     /// `GET` of a path, as `/api/v1/rules`; its answer read as JSON.
     pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
         let mut answer = Vec::new();
@@ -138,7 +145,9 @@ impl Remote {
                 "{} does not know this token (401); compare TAPLINE_API_TOKEN with its Settings page",
                 self.server
             )),
-            (_, Ok(problem)) => Failure::CouldNotRun(format!("{} says: {}", self.server, problem.words())),
+            (_, Ok(problem)) => {
+                Failure::CouldNotRun(format!("{} says: {}", self.server, problem.words(self.names)))
+            }
             (_, Err(_)) => Failure::CouldNotRun(format!(
                 "{} answered `{status}`, but not as Tapline does; check --server",
                 self.server
@@ -175,7 +184,7 @@ struct ErrorDoc {
 }
 
 impl ProblemDoc {
-    fn words(&self) -> String {
+    fn words(&self, names: &[(&str, &str)]) -> String {
         let mut words = self.title.clone();
         if self.errors.is_empty() && !self.detail.is_empty() {
             words.push_str(": ");
@@ -183,8 +192,14 @@ impl ProblemDoc {
         }
         for ErrorDoc { pointer, detail } in &self.errors {
             words.push_str("\n  ");
-            if !pointer.is_empty() {
-                words.push_str(&format!("{pointer}: "));
+            // An element of a list is called as its list is.
+            let is_named = |name: &str| {
+                pointer.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            };
+            let name =
+                names.iter().find(|(name, _)| is_named(name)).map_or(pointer.as_str(), |(_, flag)| flag);
+            if !name.is_empty() {
+                words.push_str(&format!("{name}: "));
             }
             words.push_str(detail);
         }
@@ -224,8 +239,12 @@ mod tests {
             "errors":[{"pointer":"/userIds/1","detail":"expected text, found a number"},{"detail":"nothing else"}]}"#;
         let problem: ProblemDoc = serde_json::from_str(doc).unwrap();
         assert_eq!(
-            problem.words(),
+            problem.words(&[]),
             "The request is not valid\n  /userIds/1: expected text, found a number\n  nothing else"
+        );
+        assert_eq!(
+            problem.words(&[("/user", "--user"), ("/userIds", "USER")]),
+            "The request is not valid\n  USER: expected text, found a number\n  nothing else"
         );
     }
 }

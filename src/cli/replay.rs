@@ -1,8 +1,8 @@
 //! `tapline replay`: events sent to CleverTap again, as a job of a running server.
 
-use super::Failure;
 use super::remote::{Remote, RemoteArgs};
 use super::transform::progress;
+use super::{Failure, say};
 use indicatif::ProgressStyle;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -19,8 +19,8 @@ const ASKED_EVERY: Duration = Duration::from_millis(300);
 #[command(
     after_help = "The server keeps the job: it goes on when this command ends, and after a restart. What is still on its \
                   way is passed over, and so is what was delivered, unless --include-delivered says otherwise.\n\
-                  Exit codes: 0 done, or taken without --wait; 1 some events failed or became dead letters, or the job \
-                  was cancelled; 2 it could not be asked for."
+                  Exit codes: 0 done, or taken without --wait; 1 some events failed or became dead letters, some that were \
+                  named were not sent, or the job was cancelled; 2 it could not be asked for."
 )]
 pub(super) struct Args {
     #[command(flatten)]
@@ -40,10 +40,10 @@ pub(super) struct Args {
     /// Events with this in their name
     #[arg(long, value_name = "NAME", env = "TAPLINE_EVENT")]
     event: Option<String>,
-    /// Events received at this time or later (RFC 3339)
+    /// Events received at this time or later (RFC 3339, or a date in UTC as `2026-11-20`)
     #[arg(long, value_name = "TIME", env = "TAPLINE_SINCE")]
     since: Option<String>,
-    /// Events received before this time (RFC 3339)
+    /// Events received before this time (RFC 3339, or a date in UTC, which is its first moment)
     #[arg(long, value_name = "TIME", env = "TAPLINE_UNTIL")]
     until: Option<String>,
     /// Everything that failed or became a dead letter
@@ -133,12 +133,34 @@ struct JobDoc {
     skipped: Map<String, Value>,
     codes: Map<String, Value>,
     complete: bool,
+    paused: Option<PauseDoc>,
 }
+
+/// Why nothing is sent at the moment.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+struct PauseDoc {
+    code: String,
+    message: String,
+}
+
+/// The members of an order, and the flags they come from.
+const FLAGS: [(&str, &str); 10] = [
+    ("/events", "EVENT_ID"),
+    ("/event", "--edit"),
+    ("/filter/status", "--status"),
+    ("/filter/code", "--code"),
+    ("/filter/user", "--user"),
+    ("/filter/name", "--event"),
+    ("/filter/since", "--since"),
+    ("/filter/until", "--until"),
+    ("/mode", "--rules-of"),
+    ("/include_delivered", "--include-delivered"),
+];
 
 /// Runs the verb.
 pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<(), Failure> {
     let order = order(args)?;
-    let remote = args.remote.connect()?;
+    let remote = args.remote.connect()?.naming(&FLAGS);
     let answer: Value = remote.post("/api/v1/replays", &order)?;
     if args.dry_run {
         let survey = read(&remote, &answer)?;
@@ -160,7 +182,16 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<(), Failure> {
         Format::Json => writeln!(out, "{answer}")?,
         Format::Human => writeln!(out, "job {} {}: {}", job.id, job.state, job.counts())?,
     }
+    let not_sent = if args.ids.is_empty() { 0 } else { job.filtered + job.not_sent() };
     match job.failed + job.dead {
+        0 if job.state == "done" && not_sent > 0 => Err(Failure::NotGood(format!(
+            "{not_sent} of the events that were named were not sent{}",
+            if job.not_sent() > 0 {
+                by_name(":", &job.skipped)
+            } else {
+                "; the rules filter them".to_owned()
+            }
+        ))),
         0 if job.state == "done" => Ok(()),
         0 => Err(Failure::NotGood(format!("job {} was {}", job.id, job.state))),
         bad => Err(Failure::NotGood(format!("{bad} events failed or are dead letters"))),
@@ -221,9 +252,18 @@ fn wait(remote: &Remote, id: &str) -> Result<Value, Failure> {
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent}% {msg}") {
         bar.set_style(style);
     }
+    let mut told = None;
     loop {
         let answer: Value = remote.get(&format!("/api/v1/replays/{id}"))?;
         let job = read(remote, &answer)?;
+        let code = job.paused.as_ref().map(|pause| pause.code.clone());
+        if code != told {
+            bar.suspend(|| match &job.paused {
+                Some(pause) => say(&format!("job {id} waits: {}", pause.message)),
+                None => say(&format!("job {id} goes on")),
+            });
+            told = code;
+        }
         if matches!(job.state.as_str(), "done" | "cancelled") {
             bar.finish_and_clear();
             return Ok(answer);
@@ -240,6 +280,10 @@ fn read(remote: &Remote, answer: &Value) -> Result<JobDoc, Failure> {
 }
 
 impl JobDoc {
+    fn not_sent(&self) -> u64 {
+        self.skipped.values().filter_map(Value::as_u64).sum()
+    }
+
     fn counts(&self) -> String {
         let Self { selected, delivered, dead, filtered, failed, .. } = self;
         let counts = format!(

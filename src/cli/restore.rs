@@ -12,6 +12,9 @@ use std::path::{Path, PathBuf};
 #[command(
     after_help = "What had not ended when the backup was taken is delivered once a server starts on the directory, also \
                   if the old server has delivered it since; CleverTap counts such an event twice.\n\
+                  A backup knows nothing of what came after it: persons who were deleted since are in it again. \
+                  Deletions that waited when it was taken are carried out; ask for the later ones again with \
+                  `tapline delete --file`, from the list that you keep of them, before anything else is done with it.\n\
                   Exit codes: 0 everything is there, 2 it could not be restored."
 )]
 pub(super) struct Args {
@@ -36,5 +39,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let findings =
         restored.map_err(|error| Failure::CouldNotRun(format!("nothing was restored: {error}")))?;
     super::say(&format!("`{}` holds {}", args.data.display(), contents(&findings)));
+    super::say(
+        "persons who were deleted after this backup was taken are in it again: once a server has it, delete them \
+         anew with `tapline delete --file`",
+    );
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::answer::{Reading, Verdict};
 use super::breaker::Outlook;
 use super::code::Rejection;
-use super::job::{Fate, FirstSent, Job};
+use super::job::{Fate, FirstSent, Job, Stall};
 use super::lane::LaneKey;
 use super::retry::{RetryPolicy, RetryReason};
 use super::status::Tally;
@@ -11,6 +11,10 @@ use crate::journal::{End, UploadId};
 use bytes::Bytes;
 use std::time::Duration;
 use tokio::time::Instant;
+
+/// So often an event fails alone until its records are sent one by one. An identify and its push token belong together,
+/// so it has to be as good as certain that one of them is at fault; with back-off these are some ten minutes.
+const APART_AFTER: u32 = 10;
 
 /// What is in one upload.
 #[derive(Debug)]
@@ -34,6 +38,19 @@ pub(super) enum Effect {
     },
     /// The lane goes on as after one that was answered. A record of this user was refused although it stood alone.
     Refused(LaneKey),
+    /// The upload fails while others are taken: the lane waits a little, at least so long, and one of so many jobs is
+    /// to be found.
+    Stalled {
+        /// Still suspect.
+        suspects: usize,
+        /// How long the server asks to wait.
+        asked: Option<Duration>,
+    },
+    /// A job that makes uploads fail has been found: it waits by itself, and the lane goes on.
+    SetApart {
+        /// Whether that was known before this upload, so that its failure is no news about the account.
+        was_known: bool,
+    },
     /// The lane waits, at least so long.
     Wait(Option<Duration>),
     /// All lanes wait for other settings.
@@ -60,6 +77,8 @@ pub(super) struct Bench<'a> {
     pub(super) refused_tries: u32,
     /// What the breaker knew before.
     pub(super) outlook: Outlook,
+    /// Whether a failure of the whole upload can come from what is in it.
+    pub(super) may_be_a_record: bool,
 }
 
 impl Bench<'_> {
@@ -74,6 +93,12 @@ impl Bench<'_> {
             job.first_refused.zip(self.outlook.taken).is_some_and(|(refused, taken)| taken > refused);
         let is_believed = others_are_taken || job.refusals >= self.refused_tries;
         self.is_late(job) || !self.outlook.is_open && is_believed
+    }
+
+    /// Whether uploads with this job fail because of what is in them, and not because everything fails.
+    fn is_stalled(&self, job: &Job) -> bool {
+        let strikes = job.stall.as_ref().map(|stall| stall.strikes).unwrap_or_default();
+        self.may_be_a_record && strikes >= self.policy.stall_limit
     }
 }
 
@@ -130,12 +155,21 @@ impl Batch {
         match reading {
             Reading::Records { verdicts, .. } => self.take_verdicts(verdicts, bench, random),
             Reading::Again { reason, after } => {
+                let effect = self.stall(*after, bench, random);
+                let apart = self.places.first().filter(|_| self.jobs.len() == 1);
                 for job in &mut self.jobs {
                     // A try while the breaker is open costs an event none of its own.
                     job.doubts += u32::from(reason.is_limited() && !bench.outlook.is_open);
-                    give_up_if_late(job, self.id, *reason, bench);
+                    match apart {
+                        // The event's other records have their own tries.
+                        Some((_, place)) if job.apart && bench.is_late(job) => {
+                            job.decide(*place, Fate::Rejected(self.id, Rejection::RetriesExhausted(*reason)));
+                            job.due = None;
+                        }
+                        _ => give_up_if_late(job, self.id, *reason, bench),
+                    }
                 }
-                Effect::Wait(*after)
+                effect
             }
             Reading::Split(rejection) => self.split(*rejection, bench, random),
             Reading::Unauthorised => {
@@ -173,6 +207,10 @@ impl Batch {
                 suspects += 1;
                 job.apart |= only_job;
             }
+            // What is known of an event holds until each of its records has its fate.
+            if !job.alone {
+                job.stall = None;
+            }
             let Some(reason) = sum.again else {
                 job.failures = 0;
                 continue;
@@ -183,6 +221,33 @@ impl Batch {
             give_up_if_late(job, self.id, reason, bench);
         }
         Effect::GoOn { answered: self.jobs.len() - suspects, suspects }
+    }
+
+    /// The whole upload failed. While others are taken that is some record's doing after a while: found when it is alone,
+    /// else the next upload is to be smaller.
+    fn stall(&mut self, asked: Option<Duration>, bench: &Bench<'_>, random: &mut fastrand::Rng) -> Effect {
+        if !bench.may_be_a_record {
+            return Effect::Wait(asked);
+        }
+        for job in &mut self.jobs {
+            let stall = job.stall.get_or_insert_with(|| Box::new(Stall { last: bench.now, strikes: 0 }));
+            let others_were_taken = bench.outlook.taken.is_some_and(|taken| taken > stall.last);
+            stall.strikes = stall.strikes.saturating_add(u32::from(others_were_taken));
+            stall.last = bench.now;
+        }
+        if !self.jobs.iter().any(|job| bench.is_stalled(job)) {
+            return Effect::Wait(asked);
+        }
+        match (self.jobs.as_mut_slice(), self.places.len()) {
+            ([job], records) => {
+                let was_known = std::mem::replace(&mut job.alone, true);
+                job.failures = job.failures.saturating_add(1);
+                job.apart |= records > 1 && job.failures >= APART_AFTER;
+                job.due = Some(bench.now + bench.policy.wait(job.failures, asked, random));
+                Effect::SetApart { was_known }
+            }
+            (jobs, _) => Effect::Stalled { suspects: jobs.len(), asked },
+        }
     }
 
     /// Some record makes CleverTap refuse the upload. Found when it is alone; else the next upload is to be smaller.

@@ -267,6 +267,10 @@ fn answer_cap(body: usize) -> usize {
     LEAST.saturating_add(body.saturating_mul(4))
 }
 
+/// What answers an `https` address without TLS.
+const NO_TLS: &str = "what answers there speaks no TLS, most likely plain HTTP: write the address with `http://`, or \
+                      name the port that speaks `https`";
+
 fn no_answer(error: &reqwest::Error) -> NoAnswer {
     NoAnswer { kind: kind(error), detail: cause(error) }
 }
@@ -274,7 +278,7 @@ fn no_answer(error: &reqwest::Error) -> NoAnswer {
 fn kind(error: &reqwest::Error) -> NoAnswerKind {
     if error.is_builder() {
         NoAnswerKind::Unsendable
-    } else if is_untrusted(error) {
+    } else if matches!(tls_error(error), Some(rustls::Error::InvalidCertificate(_))) {
         NoAnswerKind::Untrusted
     } else if error.is_connect() {
         NoAnswerKind::Connect
@@ -285,23 +289,26 @@ fn kind(error: &reqwest::Error) -> NoAnswerKind {
     }
 }
 
-/// Whether TLS failed by the peer's certificate. The cause stands inside IO errors, which hide it as a source.
-fn is_untrusted(error: &reqwest::Error) -> bool {
+/// What TLS says went wrong, if it was that. The cause stands inside IO errors, which hide it as a source.
+fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
     let mut cause = error.source();
     while let Some(error) = cause {
         if let Some(tls) = error.downcast_ref::<rustls::Error>() {
-            return matches!(tls, rustls::Error::InvalidCertificate(_));
+            return Some(tls);
         }
         cause = match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
             Some(inner) => Some(inner),
             None => error.source(),
         };
     }
-    false
+    None
 }
 
 /// The innermost cause: it names the problem, while the outer ones name the address.
 fn cause(error: &reqwest::Error) -> String {
+    if let Some(rustls::Error::InvalidMessage(_)) = tls_error(error) {
+        return NO_TLS.to_owned();
+    }
     let mut cause: &dyn Error = error;
     while let Some(source) = cause.source() {
         cause = source;

@@ -206,7 +206,11 @@ impl Deleter {
         shared.journal.settle(Settling { upload: note, ends }).await?;
         shared.settlings.send_modify(|settlings| *settlings += 1);
         shared.erasing.notify_one();
-        for (job, _) in &ended {
+        for (job, end) in &ended {
+            // One that was done is over when the eraser is done with it.
+            if let Some(person) = job.deletion().filter(|_| !is_done(end)) {
+                shared.tokens.deletion_ends(person);
+            }
             if let Some(lane) = self.lanes.get(job.key.lane()) {
                 // A lane that is gone has failed, and its failure ends delivery.
                 let _ = lane.send(ToLane::Deleted(job.key));

@@ -11,11 +11,12 @@
 //! can be recognised by whoever has the key, and nobody can be found by guessing.
 
 use super::DeliveryError;
+use super::mention::take_out;
 use super::token::DeviceKey;
 use super::worker::Shared;
 use crate::engine::event::time::render_iso;
 use crate::engine::event::{Ids, Person, Scanner};
-use crate::journal::{Block, Erasure, JournalError, Seq, State, Store, Table};
+use crate::journal::{Block, Erasure, Journal, JournalError, Query, Route, Seq, State, Store, Table, Term};
 use crate::telemetry::Cause;
 use crate::telemetry::event::{PersonsErased, PurgeFailed};
 use hmac::{Hmac, KeyInit, Mac};
@@ -28,6 +29,8 @@ use tokio::time::{Instant, sleep_until};
 
 /// Where the key that hashes persons stands among the places.
 const KEY: &[u8] = b"key";
+/// Persons at once for whom an index is asked one by one; for more the whole log is read, once for all.
+const ASKED_MOST: usize = 500;
 /// Erasures that are asked of the journal at once, about.
 const AT_ONCE: usize = 4096;
 /// When to look again for events that had not ended, and after a purge that could not be done.
@@ -134,6 +137,9 @@ impl Eraser {
         let finished: Vec<&Request> =
             wanted.requests.iter().filter(|request| !unfinished.contains(&request.at)).collect();
         if !finished.is_empty() {
+            let people: Vec<Person> = finished.iter().map(|request| request.person.clone()).collect();
+            // Before the deletions lose their persons: after a kill it is done again.
+            stored(store, move |store| take_out(store, &people.iter().collect::<Vec<_>>())).await?;
             let key = stored(store, hash_key).await?;
             let now = self.shared.clock.now();
             let erasure = |request: &&Request| Erasure {
@@ -142,6 +148,7 @@ impl Eraser {
             };
             let erasures = finished.iter().map(erasure).collect();
             self.shared.journal.erase(erasures, now).await?;
+            finished.iter().for_each(|request| self.shared.tokens.deletion_ends(&request.person));
             PersonsErased { deletions: finished.len() }.tell();
         }
         done.extend(finished.iter().map(|request| request.at));
@@ -177,7 +184,8 @@ impl Eraser {
         let mut unfinished = BTreeSet::new();
         let (mut erasures, mut devices) = (Vec::new(), Vec::new());
         let mut at = self.shared.journal.kept_from();
-        while let Some((found, next)) = self.find(wanted, at).await? {
+        let route = wanted.route(&*self.shared.journal).await?;
+        while let Some((found, next)) = self.find(wanted, &route, at).await? {
             at = next;
             for (place, deletions) in found.places {
                 match deletions.is_empty() {
@@ -199,11 +207,17 @@ impl Eraser {
     }
 
     /// Looks for events of these persons in the next block from `at` on that holds some; none at the end. The one place
-    /// where a person's events are looked for: today in every block, one at a time.
-    async fn find(&self, wanted: &Arc<Wanted>, at: Seq) -> Result<Option<(Found, Seq)>, DeliveryError> {
+    /// where a person's events are looked for: in the blocks on the route, one at a time.
+    async fn find(
+        &self,
+        wanted: &Arc<Wanted>,
+        route: &Route,
+        at: Seq,
+    ) -> Result<Option<(Found, Seq)>, DeliveryError> {
         let journal = &self.shared.journal;
         let mut at = at;
-        while at < wanted.until {
+        while let Some(place) = route.next(at).filter(|place| *place < wanted.until) {
+            at = place;
             let Some(block) = journal.block_from(at).await? else { return Ok(None) };
             at = block.end();
             let looking = {
@@ -257,6 +271,16 @@ impl Wanted {
         }
         let until = requests.iter().map(|request| request.at).max().unwrap_or(Seq(0));
         Self { requests, by_id, until }
+    }
+
+    /// Where events of theirs can be. An alias names an earlier id that no index knows, so all aliases are on the way.
+    async fn route(&self, journal: &dyn Journal) -> Result<Route, JournalError> {
+        if self.requests.len() > ASKED_MOST {
+            return Ok(Route::Everywhere);
+        }
+        let terms = self.by_id.keys().map(|id| Term::user(id)).chain([Term::kind("alias")]);
+        let queries = terms.map(|term| Query { terms: vec![term], ..Query::default() }).collect();
+        Route::find(journal, queries, journal.kept_from(), self.until).await
     }
 
     fn look_into(&self, block: &Block) -> Found {

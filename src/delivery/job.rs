@@ -26,15 +26,17 @@ pub(super) struct Job {
     pub(super) first_sent: Option<FirstSent>,
     /// How often it was sent.
     pub(super) attempts: u32,
-    /// How often some record of it was answered with a code for CleverTap's own problems, in a row.
+    /// How often some record of it was answered with a code for CleverTap's own problems, or it failed alone, in a row.
     pub(super) failures: u32,
+    /// What is known of whole uploads that failed with it in them; nothing of nearly every event.
+    pub(super) stall: Option<Box<Stall>>,
     /// How often the answer contradicted itself.
     pub(super) doubts: u32,
     /// When an upload that it was in was first refused as a whole (400, 413).
     pub(super) first_refused: Option<Instant>,
     /// How often it was refused so when it stood alone.
     pub(super) refusals: u32,
-    /// It is sent in an upload of its own, because alone it was refused.
+    /// It is sent in an upload of its own, because alone it was refused or failed.
     pub(super) alone: bool,
     /// Not to be sent before.
     pub(super) due: Option<Instant>,
@@ -45,6 +47,15 @@ pub(super) struct Job {
     deletion: Option<Person>,
     // Held for its effect: memory is given back to the reader when the job ends.
     _memory: Option<OwnedSemaphorePermit>,
+}
+
+/// Failures of whole uploads that an event was in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stall {
+    /// When the last of them failed.
+    pub(super) last: Instant,
+    /// How often one failed although another upload was taken since the failure before.
+    pub(super) strikes: u32,
 }
 
 /// When an event was first sent.
@@ -100,6 +111,7 @@ impl Job {
             first_sent: None,
             attempts: 0,
             failures: 0,
+            stall: None,
             doubts: 0,
             first_refused: None,
             refusals: 0,

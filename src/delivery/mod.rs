@@ -26,6 +26,7 @@ mod job;
 mod lane;
 mod limit;
 mod mapping;
+mod mention;
 mod queue;
 mod reader;
 mod retry;

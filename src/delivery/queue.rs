@@ -5,11 +5,15 @@
 //! may have several of them in one upload, else one busy user could never be worked off; there, order is that of the
 //! records in the upload, and one that is tried again comes after those that were taken.
 //!
+//! While the breaker is open one event is tried at a time, and of those that may go the one that was sent least: an event
+//! that makes every upload fail can not be the only one that is tried.
+//!
 //! First thing to know: what [`Queue::select`] hands out is no longer in the queue; what has not ended comes back by
 //! [`Queue::put_back`], to the front.
 
 use super::job::Job;
 use super::lane::LaneKey;
+use crate::journal::Seq;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet, VecDeque};
 use tokio::time::Instant;
@@ -99,6 +103,7 @@ impl Queue {
 
     /// Takes out what goes into the next upload: `most` jobs at most.
     pub(super) fn select(&mut self, now: Instant, policy: &BatchPolicy, most: usize) -> Selection {
+        let only = if most == 1 { self.least_tried(now) } else { None };
         let most_jobs = if self.suspects > 0 { self.suspects.div_ceil(2).min(most) } else { most };
         let (mut chosen, mut ready): (Vec<Job>, Vec<Job>) = (Vec::new(), Vec::new());
         let mut kept = VecDeque::with_capacity(self.jobs.len());
@@ -128,7 +133,7 @@ impl Queue {
                 earliest = Some(earliest.map_or(due, |earliest| earliest.min(due)));
                 *standing = Standing::Held;
             }
-            if job.alone && !chosen.is_empty() {
+            if only.is_some_and(|only| only != job.seq) || job.alone && !chosen.is_empty() {
                 *standing = Standing::Held;
             }
             if *standing == Standing::Held {
@@ -169,6 +174,18 @@ impl Queue {
             (true, None) => Selection::Nothing,
         }
     }
+
+    /// Of the jobs that may go now and are their user's first, the one that was sent least; the first of several.
+    fn least_tried(&self, now: Instant) -> Option<Seq> {
+        let mut users = HashSet::new();
+        let firsts = self.jobs.iter().filter(|job| users.insert(job.key));
+        let ready = firsts.filter(|job| {
+            job.deletion().is_none()
+                && job.due.is_none_or(|due| due <= now)
+                && !self.deleting.contains(&job.key)
+        });
+        ready.min_by_key(|job| job.attempts).map(|job| job.seq)
+    }
 }
 
 /// What may be taken of a user's jobs.
@@ -194,7 +211,6 @@ mod tests {
     use super::*;
     use crate::clock::Millis;
     use crate::engine::event::Person;
-    use crate::journal::Seq;
     use std::time::Duration;
 
     fn job(seq: u64, user: &str, bytes: usize) -> Job {
@@ -313,6 +329,23 @@ mod tests {
         assert_eq!(seqs(&take(&mut queue, &policy)), [0, 3], "the user's next waits, too");
         assert_eq!(seqs(&take(&mut queue, &policy)), [1]);
         assert_eq!(seqs(&take(&mut queue, &policy)), [2]);
+    }
+
+    #[tokio::test]
+    async fn one_at_a_time_whoever_was_tried_least_is_next_and_users_keep_their_order() {
+        let mut queue = queue(&["a", "b", "a", "c"]);
+        let policy = BatchPolicy { strict: 0, ..BatchPolicy::default() };
+        let mut tried = Vec::new();
+        for _ in 0..7 {
+            let Selection::Upload(mut jobs) = queue.select(Instant::now(), &policy, 1) else { panic!() };
+            jobs[0].attempts += 1;
+            tried.extend(seqs(&jobs));
+            queue.put_back(jobs);
+        }
+        // What was tried stands in front, as it came; order within a user is that of the log all the same.
+        assert_eq!(tried[..3], [0, 1, 3]);
+        assert!(!tried.contains(&2), "{tried:?}");
+        assert_eq!(tried.iter().filter(|seq| **seq == 0).count(), 3, "{tried:?}");
     }
 
     #[tokio::test]

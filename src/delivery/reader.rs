@@ -6,6 +6,7 @@
 use super::DeliveryError;
 use super::errand::{Letter, Step};
 use super::job::Job;
+use super::lane::LaneKey;
 use super::mapping::{Mapped, MappedRecord, Mapping};
 use super::worker::{Shared, ToLane};
 use crate::clock::Millis;
@@ -168,6 +169,7 @@ fn read_block(
         }
         // No rule is asked about a deletion, so none can keep a person from being forgotten.
         if let Some(person) = Person::of_deletion(&entry.body) {
+            shared.tokens.deletion_begins(&person);
             to_send.push((seq, entry.received_at, Wish::Forget(person)));
             continue;
         }
@@ -190,7 +192,7 @@ pub(super) fn step(shared: &Shared, mapped: Mapped, revision: &Arc<str>) -> Step
         Mapped::Filtered(reason) => end(State::Filtered, Some(reason)),
         Mapped::Failed(reason) => end(State::Failed, Some(reason)),
         Mapped::Records { key, mut records } => {
-            records.retain(|record| !leave_out(shared, record));
+            records.retain(|record| !leave_out(shared, key, record));
             match records.is_empty() {
                 true => end(State::Delivered, None),
                 false => Step::Send(Letter { key, revision: revision.clone(), records }),
@@ -209,8 +211,11 @@ fn map(mapping: &mut dyn Mapping, entry: &Entry) -> Mapped {
     })
 }
 
-fn leave_out(shared: &Shared, record: &MappedRecord) -> bool {
+fn leave_out(shared: &Shared, user: Option<LaneKey>, record: &MappedRecord) -> bool {
     let Some(token) = record.token else { return false };
+    if shared.tokens.is_deleting(user, token) {
+        return false;
+    }
     let known = shared.tokens.is_known(token).unwrap_or_else(|error| {
         TokenUnknown { error: Cause::of(&error) }.tell();
         false

@@ -15,6 +15,9 @@ pub struct RetryPolicy {
     pub age_limit: Duration,
     /// How often a record is tried whose answers contradict themselves.
     pub doubt_limit: u32,
+    /// How often whole uploads with a record fail, each time with others taken meanwhile, until they are halved to find
+    /// the record that makes them fail.
+    pub stall_limit: u32,
     /// The longest wait that a `Retry-After` can ask for.
     pub retry_after_cap: Duration,
 }
@@ -26,6 +29,7 @@ impl Default for RetryPolicy {
             cap: Duration::from_secs(5 * 60),
             age_limit: Duration::from_secs(24 * 60 * 60),
             doubt_limit: 5,
+            stall_limit: 2,
             retry_after_cap: Duration::from_secs(60 * 60),
         }
     }

@@ -3,8 +3,12 @@
 //! What was delivered is kept in the store, by hash: objectId → token. What is under way or was refused is known for the
 //! life of the process only, so that a refused token fails one event and not every event of its device.
 
+use super::lane::LaneKey;
+use crate::engine::event::Person;
 use crate::journal::{JournalError, Store, Table};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -40,12 +44,21 @@ impl DeviceKey {
 pub(super) struct TokenMemory {
     store: Arc<dyn Store>,
     sent: Mutex<HashMap<u128, u128>>,
+    deleting: Mutex<Deleting>,
+}
+
+/// Whose deletions are under way: what was sent before them is worth nothing afterwards, because CleverTap forgets it,
+/// too. By user and by device, with how many deletions each.
+#[derive(Debug, Default)]
+struct Deleting {
+    users: HashMap<LaneKey, usize>,
+    devices: HashMap<u128, usize>,
 }
 
 impl TokenMemory {
     /// Remembers in `store`.
     pub(super) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, sent: Mutex::default() }
+        Self { store, sent: Mutex::default(), deleting: Mutex::default() }
     }
 
     /// Whether this token need not be sent; if it must, it counts as sent from now on. Blocks for a look into the store.
@@ -88,6 +101,36 @@ impl TokenMemory {
         self.store.put_all(Table::PushTokens, &devices.iter().map(gone).collect::<Vec<_>>())
     }
 
+    /// The deletion of this person was read. Until it is over, none of their tokens counts as sent: what they do next
+    /// makes a new profile, which needs it.
+    pub(super) fn deletion_begins(&self, person: &Person) {
+        let mut deleting = self.deleting();
+        *deleting.users.entry(LaneKey::of(person.id())).or_default() += 1;
+        if let Person::Anonymous(id) = person {
+            *deleting.devices.entry(DeviceKey::of(id).0).or_default() += 1;
+        }
+    }
+
+    /// The deletion of this person was refused, or all that was known of their devices is forgotten.
+    pub(super) fn deletion_ends(&self, person: &Person) {
+        let mut deleting = self.deleting();
+        end_one(&mut deleting.users, LaneKey::of(person.id()));
+        if let Person::Anonymous(id) = person {
+            end_one(&mut deleting.devices, DeviceKey::of(id).0);
+        }
+    }
+
+    /// Whether the deletion of the person who has this token is under way.
+    pub(super) fn is_deleting(&self, user: Option<LaneKey>, key: TokenKey) -> bool {
+        let deleting = self.deleting();
+        user.is_some_and(|user| deleting.users.contains_key(&user))
+            || deleting.devices.contains_key(&key.device)
+    }
+
+    fn deleting(&self) -> MutexGuard<'_, Deleting> {
+        self.deleting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn remember(&self, key: TokenKey) {
         let mut sent = self.sent();
         if sent.len() >= REMEMBERED {
@@ -98,6 +141,15 @@ impl TokenMemory {
 
     fn sent(&self) -> MutexGuard<'_, HashMap<u128, u128>> {
         self.sent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn end_one<K: Eq + Hash>(deletions: &mut HashMap<K, usize>, key: K) {
+    if let Entry::Occupied(mut entry) = deletions.entry(key) {
+        *entry.get_mut() -= 1;
+        if *entry.get() == 0 {
+            entry.remove();
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use crate::clock::{Clock, Millis};
 use crate::journal::{Journal, JournalError, Settling, State, Store, UploadNote};
 use crate::point::{self, CommitPoint};
 use crate::telemetry::Cause;
-use crate::telemetry::event::{EventDelivered, TokensForgotten, UploadEnded, UploadOutcome};
+use crate::telemetry::event::{DeadLetters, EventDelivered, TokensForgotten, UploadEnded, UploadOutcome};
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::time::Duration;
@@ -253,6 +253,7 @@ impl Worker {
             policy: &shared.policy.retry,
             refused_tries: shared.policy.breaker.refused_tries,
             outlook: shared.gate.outlook(ended),
+            may_be_a_record: may_be_a_record(&reply, &reading),
         };
         let effect = batch.apply(&reading, &bench, &mut self.random);
         let tally = batch.tally();
@@ -289,12 +290,16 @@ impl Worker {
     ) {
         let gate = &self.shared.gate;
         let asked = match effect {
-            Effect::Wait(asked) => asked.map(|asked| asked.min(self.shared.policy.retry.retry_after_cap)),
-            Effect::GoOn { .. } | Effect::Refused(_) | Effect::Close => None,
+            Effect::Wait(asked) | Effect::Stalled { asked, .. } => {
+                asked.map(|asked| asked.min(self.shared.policy.retry.retry_after_cap))
+            }
+            Effect::GoOn { .. } | Effect::Refused(_) | Effect::SetApart { .. } | Effect::Close => None,
         };
         let failure = Failure { now, asked, is_probe: admitted.is_probe() };
         match (reading, effect) {
             (_, Effect::Refused(user)) => gate.refused(admitted, user, failure, &mut self.random),
+            // Known to fail whatever else is taken, so it says nothing about the account.
+            (_, Effect::SetApart { was_known: true }) => gate.undecided(admitted, failure, &mut self.random),
             // CleverTap looked at every record, whatever it says of them.
             (Reading::Records { .. }, _) => gate.taken(admitted, begun, now),
             (Reading::Again { reason, .. }, _) => match failing(reply, *reason) {
@@ -319,6 +324,16 @@ impl Worker {
                 (self.failures, self.wait_until) = (0, None);
                 self.queue.clear(1);
             }
+            Effect::SetApart { .. } => {
+                (self.failures, self.wait_until) = (0, None);
+                self.queue.clear(1);
+            }
+            Effect::Stalled { suspects, asked } => {
+                let is_open = self.shared.gate.outlook(now).is_open;
+                let wait = self.shared.policy.retry.wait(1, asked, &mut self.random);
+                (self.failures, self.wait_until) = (0, (!is_open).then(|| now + wait));
+                self.queue.suspect(suspects);
+            }
             // The breaker paces the tries, and when it closes every lane is to go on at once.
             Effect::Wait(_) if self.shared.gate.outlook(now).is_open => {
                 (self.failures, self.wait_until) = (0, None);
@@ -342,6 +357,11 @@ impl Worker {
         let ends = finished.iter().map(|(job, end)| (job.seq, end.clone())).collect();
         self.post.settle(Settling { upload: Some(note), ends }).await?;
         point::pass(CommitPoint::UploadSettled);
+        let mut dead = finished.iter().filter(|(_, end)| end.state == State::Dead);
+        if let Some((job, end)) = dead.next() {
+            let (first, code) = (job.seq.to_string(), end.code.as_deref().unwrap_or_default());
+            DeadLetters { events: 1 + dead.count(), first, code }.tell();
+        }
         for (job, _) in finished.iter().filter(|(_, end)| end.state == State::Delivered) {
             self.post.delivered(job.received_at);
         }
@@ -375,6 +395,17 @@ fn sample_kind(reply: &Reply, reading: &Reading) -> Option<SampleKind> {
         (_, Reply::NoAnswer(none)) if none.kind == NoAnswerKind::Timeout => Some(SampleKind::Late),
         _ => None,
     }
+}
+
+/// Whether a failure of the whole upload can come from a record in it: not where nothing was sent, nor where the answer
+/// says what else it is.
+fn may_be_a_record(reply: &Reply, reading: &Reading) -> bool {
+    let Reading::Again { reason, .. } = reading else { return false };
+    let was_sent = match reply {
+        Reply::NoAnswer(none) => matches!(none.kind, NoAnswerKind::Timeout | NoAnswerKind::Cut),
+        Reply::Answer(_) => true,
+    };
+    was_sent && failing(reply, *reason).is_some()
 }
 
 /// How the whole upload failed; none where that says nothing about the account.

@@ -13,6 +13,7 @@ pub mod facet;
 pub mod memory;
 pub mod query;
 mod room;
+mod route;
 pub mod sled;
 pub mod store;
 mod window;
@@ -29,6 +30,7 @@ pub use erasure::{Erasure, Purged};
 pub use facet::{Facets, Term};
 pub use query::{Effort, Places, Query, Sought, Standing};
 pub use room::{Full, Retention, Swept, Usage};
+pub use route::Route;
 pub use store::{Store, Table};
 pub use window::WindowPolicy;
 

@@ -5,7 +5,7 @@ use super::{Parts, ResendError};
 use crate::admin::AdminError;
 use crate::admin::resend::{
     Candidate, JobState, Known, Mode, Remapping, ResendJob, SkipReason, Stretch, Tally, edited_event,
-    forget_edited, kept_jobs, remap, stretch, update_job,
+    forget_edited, kept_jobs, remap, route, stretch, update_job,
 };
 use crate::clock::{Clock, Millis};
 use crate::delivery::{Desk, Errand, Step};
@@ -126,6 +126,7 @@ impl Runner {
         if job.cancelled_by.is_some() {
             return Ok((rules, Halt::Cancelled));
         }
+        let route = route(&*self.journal, job, run.at).await?;
         let mut stop = self.stop.clone();
         let mut save_at = Instant::now() + SAVED_EVERY;
         loop {
@@ -136,7 +137,7 @@ impl Runner {
                 return Ok((rules, Halt::Done));
             }
             if run.wants_more() {
-                match stretch(&*self.journal, job, run.at).await? {
+                match stretch(&*self.journal, job, &route, run.at).await? {
                     Some(found) => rules = self.take(job, rules, run, errand, found, edited.clone()).await?,
                     None => run.has_read_all(),
                 }
@@ -185,7 +186,7 @@ impl Runner {
         found: Stretch,
         edited: Option<Arc<[u8]>>,
     ) -> Result<Rules, ResendError> {
-        let Stretch { next, known, candidates } = found;
+        let Stretch { next, known, candidates, .. } = found;
         known.into_iter().for_each(|(seq, known)| run.note(seq, known));
         let (desk, mode) = (self.desk.clone(), job.mode);
         let (rules, steps) = if candidates.is_empty() {

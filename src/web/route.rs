@@ -49,6 +49,7 @@ pub static ROWS: &[Row] = &[
     post("/events/{id}", Preview, |v| Box::pin(event::preview(v))),
     post("/events/{id}/resend", Resend, |v| Box::pin(resends::one(v))),
     get("/resends", SeeEvents, |v| Box::pin(resends::show(v))),
+    get("/resends/{id}", SeeEvents, |v| Box::pin(resends::show_one(v))),
     post("/resends/{id}/cancel", Resend, |v| Box::pin(resends::cancel(v))),
     get("/preview", Preview, |v| Box::pin(preview::show(v))),
     post("/preview", Preview, |v| Box::pin(preview::submit(v))),

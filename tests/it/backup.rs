@@ -37,6 +37,10 @@ async fn a_server_is_backed_up_while_it_runs_and_comes_back_from_the_backup() {
     assert!(again.code == Some(2) && again.stderr.contains("there is such a file"), "{again:?}");
     let live = Process::run(&["verify", "--server", &url], &token).await;
     assert!(live.code == Some(0) && live.stdout.contains("holds 40 events"), "{live:?}");
+    // The server says in its directory where it listens.
+    let by_data = place.path().join("d.backup");
+    let found = Process::run(&["backup", "--data", path(stand.data()), "--to", path(&by_data)], &token).await;
+    assert!(found.code == Some(0) && found.stderr.contains(&format!("asking {url}")), "{found:?}");
     assert_eq!(server.terminate().await.code, Some(0));
 
     let verified = Process::run(&["verify", path(&file), "--format", "json"], &[]).await;

@@ -38,7 +38,7 @@ mod soak;
 /// Repetitions, oversizes, and two people saving at once.
 mod storm;
 /// The sums of what is accepted and how it ended, and what arrived.
-mod sums;
+pub(crate) mod sums;
 /// Peers that are not CleverTap: certificates, names, redirects.
 mod tls;
 /// Each user's order, through failures and restarts.

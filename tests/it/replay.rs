@@ -167,6 +167,17 @@ async fn a_person_sends_an_event_again_and_sees_both_ends() {
     over(&app, "1").await;
     let jobs = text(&browser.get("/resends").await);
     assert!(jobs.contains("Job 1 Done ev_0 by rules of now 1 filtered Asked for by admin"), "{jobs}");
+    let job = text(&browser.get("/resends/1").await);
+    assert!(job.contains("Job 1 Done") && job.contains("1 filtered"), "{job}");
+    assert!(job.contains("missing_anonymous_id 1 event, the newest ev_0"), "{job}");
+    assert_eq!(browser.get("/resends/9").await.status, 404);
+    let reasons = app.send(&call("GET", "/api/v1/replays/1/reasons")).await.json();
+    assert_eq!(reasons["complete"], true);
+    let reason = &reasons["reasons"][0];
+    assert_eq!(
+        (&reason["state"], &reason["code"], &reason["events"], &reason["event"]),
+        (&json!("filtered"), &json!("missing_anonymous_id"), &json!(1), &json!("ev_0"))
+    );
     let event = text(&browser.get("/events/ev_0").await);
     assert!(event.contains("Sent again by job 1 with rules revision"), "{event}");
     assert!(event.contains("At first it was: Filtered at destination"), "{event}");
@@ -246,8 +257,15 @@ async fn the_command_line_asks_waits_and_tells_by_its_exit_code() {
     assert_eq!(arrivals(&stand).await.values().sum::<usize>(), 22);
 
     let passed = replay(&server, &["ev_3", "--rules-of", "then", "--wait"]).await;
-    assert_eq!(passed.code, Some(0));
+    assert_eq!(passed.code, Some(1), "it was named, and not sent");
     assert!(passed.stdout.ends_with("0 failed, not sent (delivered: 1)\n"), "{}", passed.stdout);
+    assert!(
+        passed.stderr.contains("1 of the events that were named were not sent: (delivered: 1)"),
+        "{}",
+        passed.stderr
+    );
+    let all = replay(&server, &["--status", "delivered", "--since", "2020-01-01", "--wait"]).await;
+    assert_eq!(all.code, Some(0), "nothing was named: {}", all.stderr);
 
     let edited = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(
@@ -263,13 +281,51 @@ async fn the_command_line_asks_waits_and_tells_by_its_exit_code() {
     for (arguments, words) in [
         (&[][..], "--all-failed"),
         (&["ev_900"], "there is no event `ev_900`"),
+        (&["--status", "lost"], "--status: expected one of"),
         (&["--status", "lost"], "found `lost`"),
+        (&["--since", "soon"], "--since: expected a time as"),
+        (&["ev_900"], "EVENT_ID: "),
     ] {
         let refused = replay(&server, arguments).await;
         assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""), "{arguments:?}");
         assert!(refused.stderr.contains(words), "{}", refused.stderr);
     }
     assert_eq!(server.terminate().await.code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn waiting_for_a_job_says_why_it_waits() {
+    let stand = Stand::start(&["--fault", "401"]).await;
+    let server = stand.serve().await;
+    let event = json!({"type": "track", "event": "Seen", "userId": "user_1"});
+    assert_eq!(send(&server, "/v1/track", event.to_string()).await.status, 200);
+    settled(&server).await;
+    let edited = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(edited.path(), r#"{"type":"track","event":"Edited","userId":"user_1","anonymousId":"a"}"#)
+        .unwrap();
+    let path = edited.path().to_str().unwrap();
+    let arguments = ["ev_0", "--edit", path, "--wait"];
+    let ((), waiting) = tokio::join!(
+        async {
+            // Long enough for the pause to be seen, then it ends.
+            let job = loop {
+                let mut connection = Connection::open(server.address).await;
+                let answer = connection.send(&call("GET", "/api/v1/replays/1")).await;
+                if answer.status == 200 && answer.json()["paused"]["code"] == "unauthorized" {
+                    break answer.json();
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            };
+            assert!(job["paused"]["message"].as_str().unwrap().contains("(401)"), "{job}");
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            let cancel = call("POST", "/api/v1/replays/1/cancel");
+            assert_eq!(Connection::open(server.address).await.send(&cancel).await.status, 200);
+        },
+        replay(&server, &arguments),
+    );
+    assert_eq!(waiting.code, Some(1), "{}", waiting.stderr);
+    assert!(waiting.stderr.contains("job 1 waits: CleverTap refused the account ID"), "{}", waiting.stderr);
+    server.kill().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,11 +9,13 @@
 mod book;
 mod job;
 mod order;
+mod reason;
 mod survey;
 mod walk;
 
 pub use book::{MOST_JOBS, edited_event, forget_edited, kept_job, kept_jobs, update_job};
 pub use job::{JobState, Mode, ResendJob, Selection, SkipReason, Tally};
 pub use order::{MOST_EVENTS as MOST_RESENT_BY_ID, OrderOutcome, OrderProblem, Payload, ResendOrder};
+pub use reason::{ResendReason, ResendReasons};
 pub use survey::{MOST_SURVEYED, Survey};
-pub use walk::{Candidate, KeptRules, Known, Remapped, Remapping, Stretch, remap, stretch};
+pub use walk::{Candidate, KeptRules, Known, Remapped, Remapping, Stretch, remap, route, stretch};

@@ -2,7 +2,7 @@
 
 use super::job::{SkipReason, Tally};
 use super::order::{OrderProblem, Payload, ResendOrder};
-use super::walk::{KeptRules, Known, Remapping, remap, stretch};
+use super::walk::{KeptRules, Known, Remapping, remap, route, stretch};
 use crate::admin::{Admin, AdminError};
 use crate::delivery::Mapped;
 use crate::journal::State;
@@ -48,10 +48,11 @@ impl Admin {
         };
         let mut survey = Survey::default();
         let mut at = job.from;
+        let route = route(&**journal, &job, at).await?;
         while survey.scanned < MOST_SURVEYED
-            && let Some(found) = stretch(&**journal, &job, at).await?
+            && let Some(found) = stretch(&**journal, &job, &route, at).await?
         {
-            survey.scanned += found.next.0.saturating_sub(at.0);
+            survey.scanned += found.looked;
             at = found.next;
             for (_, known) in found.known {
                 if let Known::Skipped(reason) = known {
@@ -72,7 +73,7 @@ impl Admin {
             (rules, mapped) = done.map_err(|_| AdminError::Interrupted)?;
             mapped.into_iter().for_each(|mapped| survey.count(mapped.map(|(_, mapped)| mapped)));
         }
-        survey.complete = job.selection.next(at).is_none_or(|at| at >= job.until);
+        survey.complete = route.next(at).is_none_or(|at| at >= job.until);
         Ok(Ok(survey))
     }
 }

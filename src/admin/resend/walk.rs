@@ -1,11 +1,11 @@
 //! Going through the log for a job, and evaluating what it finds: for the survey before it and for the sending itself.
 
-use super::job::{Mode, Pick, ResendJob, SkipReason};
+use super::job::{Mode, Pick, ResendJob, Selection, SkipReason};
 use crate::admin::{AdminError, kept_files, kept_revisions};
 use crate::clock::{self, Millis};
 use crate::delivery::{LiveMapping, Mapped, Mapping};
 use crate::engine::{Context, Evaluator, Plan, Reason};
-use crate::journal::{Journal, JournalError, Seq, State, Store};
+use crate::journal::{Journal, JournalError, Route, Seq, State, Store};
 use crate::rulebook::LiveRules;
 use crate::telemetry::Cause;
 use crate::telemetry::event::KeptRulesUnreadable;
@@ -22,6 +22,8 @@ const COMPILED_MOST: usize = 16;
 pub struct Stretch {
     /// Where to go on.
     pub next: Seq,
+    /// Places that were looked at.
+    pub looked: u64,
     /// Events about which nothing is to be done.
     pub known: Vec<(Seq, Known)>,
     /// Events to be evaluated again.
@@ -50,13 +52,22 @@ pub struct Candidate {
     pub revision: String,
 }
 
-/// What the log holds for `job` from `at` on, about a block of it; none where there is nothing more.
+/// Where `job` has to look from `at` on, by what the index knows of its filter.
+pub async fn route(journal: &dyn Journal, job: &ResendJob, at: Seq) -> Result<Route, JournalError> {
+    match &job.selection {
+        Selection::Events(places) => Ok(Route::Places(places.clone())),
+        Selection::Matching { filter, .. } => Route::find(journal, vec![filter.query()], at, job.until).await,
+    }
+}
+
+/// What the log holds for `job` from `at` on, about a block of it; none where there is nothing more on its `route`.
 pub async fn stretch(
     journal: &dyn Journal,
     job: &ResendJob,
+    route: &Route,
     at: Seq,
 ) -> Result<Option<Stretch>, JournalError> {
-    let Some(at) = job.selection.next(at).filter(|at| *at < job.until) else { return Ok(None) };
+    let Some(at) = route.next(at).filter(|at| *at < job.until) else { return Ok(None) };
     let block = journal.block_from(at).await?;
     let Some(block) = block.filter(|block| block.first < job.until) else {
         // Nothing is left of what it named.
@@ -70,6 +81,7 @@ pub async fn stretch(
     let replaced = journal.replaced(&block).await?;
     let mut stretch = Stretch {
         next: block.end().min(job.until),
+        looked: block.end().min(job.until).0.saturating_sub(block.first.max(at).0),
         known: dropped(job, at, block.first),
         candidates: Vec::new(),
     };
@@ -96,7 +108,7 @@ pub async fn stretch(
 fn dropped(job: &ResendJob, from: Seq, to: Seq) -> Vec<(Seq, Known)> {
     let mut found = Vec::new();
     let mut at = from;
-    while let super::Selection::Events(_) = job.selection
+    while let Selection::Events(_) = job.selection
         && let Some(place) = job.selection.next(at).filter(|place| *place < to)
     {
         found.push((place, Known::Skipped(SkipReason::Dropped)));

@@ -175,18 +175,48 @@ impl TokenUnknown<'_> {
     }
 }
 
+/// Events became dead letters by one upload, their ends durable. Once a second: a mistake in the rules makes thousands.
+#[derive(Debug)]
+pub(crate) struct DeadLetters<'a> {
+    /// How many.
+    pub(crate) events: usize,
+    /// The first of them, as `ev_7`.
+    pub(crate) first: String,
+    /// Its reason code.
+    pub(crate) code: &'a str,
+}
+
+impl DeadLetters<'_> {
+    /// Writes the line, unless one like it was written just now; the next one says how many were left out.
+    pub(crate) fn tell(self) {
+        let Self { events, first, code } = self;
+        if let Some(left_out) = LINES.admit(Word::of(Doubt::DeadLetter), Instant::now()) {
+            let left_out = some(left_out);
+            tracing::warn!(
+                target: "tapline::delivery", { event.id = first, code, events, left_out },
+                "events became dead letters"
+            );
+        }
+    }
+}
+
 /// What may be asked for every event and can fail.
 #[derive(Debug, Clone, Copy)]
 enum Doubt {
     /// Whether a push token was sent before.
     Token,
+    /// Whether its records are ever taken.
+    DeadLetter,
 }
 
 impl Listed for Doubt {
-    const LIST: &'static [Self] = &[Self::Token];
+    const LIST: &'static [Self] = &[Self::Token, Self::DeadLetter];
 
     fn word(self) -> &'static str {
-        "token_unknown"
+        match self {
+            Self::Token => "token_unknown",
+            Self::DeadLetter => "dead_letters",
+        }
     }
 }
 

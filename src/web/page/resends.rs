@@ -1,7 +1,9 @@
 //! Sending again: the jobs with how far they have got, and the buttons that make and cancel them.
 
 use crate::admin::event::{Filter, StageFilter};
-use crate::admin::resend::{JobState, Mode, OrderOutcome, Payload, ResendJob, ResendOrder, Selection};
+use crate::admin::resend::{
+    JobState, Mode, OrderOutcome, Payload, ResendJob, ResendOrder, ResendReason, Selection,
+};
 use crate::clock::Millis;
 use crate::journal::{ResendId, Seq};
 use crate::web::error::PageError;
@@ -26,6 +28,31 @@ struct ResendsPage {
     problem: Option<String>,
 }
 
+#[derive(Template)]
+#[template(path = "page/resend.html")]
+struct ResendPage {
+    shell: Shell,
+    job: JobView,
+    reasons: Vec<ReasonView>,
+    /// Whether there may be more reasons than are shown.
+    is_partial: bool,
+    /// Why nothing is sent at the moment, while the job is open and that is so.
+    paused: Option<String>,
+    started: Option<Moment>,
+    ended: Option<Moment>,
+    cancelled_by: Option<String>,
+}
+
+/// Why events were not delivered.
+struct ReasonView {
+    label: &'static str,
+    class: &'static str,
+    code: String,
+    message: String,
+    events: u64,
+    newest: Seq,
+}
+
 /// A job, ready to show.
 struct JobView {
     id: u64,
@@ -48,6 +75,25 @@ struct JobView {
 /// `GET /resends`.
 pub(in crate::web) async fn show(visit: Visit) -> Answer {
     html(&page(&visit, None).await?)
+}
+
+/// `GET /resends/{id}`.
+pub(in crate::web) async fn show_one(visit: Visit) -> Answer {
+    let id = visit.part("id").parse().map_err(|_| PageError::NotFound)?;
+    let job = visit.admin.resend_job(ResendId(id)).await?.ok_or(PageError::NotFound)?;
+    let found = visit.admin.resend_reasons(&job).await?;
+    let now = visit.admin.now();
+    let paused = visit.admin.delivery_pause().filter(|_| !job.state.is_over());
+    html(&ResendPage {
+        shell: Shell::of(&visit, Nav::Resends),
+        reasons: found.reasons.into_iter().map(ReasonView::of).collect(),
+        is_partial: !found.complete,
+        paused: paused.map(|pause| pause.message),
+        started: job.started_at.map(|at| Moment::new(at, now)),
+        ended: job.ended_at.map(|at| Moment::new(at, now)),
+        cancelled_by: job.cancelled_by.clone(),
+        job: JobView::of(&job, now),
+    })
 }
 
 /// `POST /events/{id}/resend`: sends one event again, by the rules of then or now, or an edited copy of it.
@@ -117,6 +163,18 @@ fn matching(states: &[StageFilter], filter: &Filter, now: Millis) -> String {
     match words.is_empty() {
         true => "all events".to_owned(),
         false => format!("all that match: {}", words.join(", ")),
+    }
+}
+
+impl ReasonView {
+    fn of(reason: ResendReason) -> Self {
+        let (label, class) = match reason.state {
+            "dead" => (StageFilter::Dead.label(), "dead"),
+            "failed" => (StageFilter::Failed.label(), "failed"),
+            _ => (StageFilter::Filtered.label(), "filtered"),
+        };
+        let ResendReason { code, message, events, newest, .. } = reason;
+        Self { label, class, code, message: message.unwrap_or_default(), events, newest }
     }
 }
 

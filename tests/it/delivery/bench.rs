@@ -142,8 +142,8 @@ impl Bench {
 }
 
 /// Maps by what events say: `then` by the rules of `r1`, else what they say themselves. Other revisions are not kept.
-struct SaidRemapping {
-    now: Arc<Mutex<Arc<str>>>,
+pub struct SaidRemapping {
+    pub now: Arc<Mutex<Arc<str>>>,
 }
 
 impl Remapping for SaidRemapping {

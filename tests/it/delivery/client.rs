@@ -156,6 +156,7 @@ async fn a_server_without_a_certificate_is_refused_before_the_passcode_is_sent()
     let Reply::NoAnswer(none) = send(&format!("https://{address}"), Mode::Keep).await else { panic!() };
     assert!(matches!(none.kind, NoAnswerKind::Connect | NoAnswerKind::Unsendable), "{none:?}");
     if none.kind == NoAnswerKind::Connect {
+        assert!(none.detail.contains("write the address with `http://`"), "{}", none.detail);
         let read = ended(peer).await;
         assert!(!read.windows(PASSCODE.len()).any(|window| window == PASSCODE.as_bytes()));
     }

@@ -89,3 +89,20 @@ async fn a_token_that_was_given_up_is_sent_with_the_next_event() {
     assert_eq!(tokens(&script).len(), before + 1);
     assert_eq!(rig.tally().await, [("delivered".to_owned(), 1), ("retries_exhausted".to_owned(), 1)].into());
 }
+
+/// Mutation: say never that a deletion is under way, in `TokenMemory::is_deleting`.
+#[tokio::test(start_paused = true)]
+async fn a_token_that_comes_after_its_persons_deletion_is_sent_although_both_were_read_at_once() {
+    let rig = Rig::paused();
+    let script = Arc::new(Script::new(|_, records| success(records)));
+    let own = |n| {
+        let mut event = with_token("user_1", n, "a");
+        (event["userId"], event["anonymousId"]) = ("user_1".into(), "anon-1".into());
+        event
+    };
+    rig.accept([own(0), own(1), json!({"type": "delete", "userId": "user_1"}), own(2)]).await;
+    let delivery = rig.start_with(script.clone());
+    delivery.idle().await;
+    assert_eq!(tokens(&script), ["a", "a"], "once before the deletion and once after it");
+    assert_eq!(rig.tally().await, [("delivered".to_owned(), 4)].into());
+}

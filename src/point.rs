@@ -79,6 +79,30 @@ points! {
     TableBegun = "table-begun",
     /// A setting is durable, and nobody knows.
     TableSynced = "table-synced",
+    /// A part of a backup is written.
+    BackupPart = "backup-part",
+    /// A backup is written and synced, and has no name yet.
+    BackupWritten = "backup-written",
+    /// A backup has its name, which is not synced.
+    BackupNamed = "backup-named",
+    /// The databases of a restored directory are written, and none is in its place.
+    RestoreBuilt = "restore-built",
+    /// One of them is in its place.
+    RestoreMovedIn = "restore-moved-in",
+    /// All of them are, and the directory does not say so yet.
+    RestoreIn = "restore-in",
+    /// The new databases of a repair are written and durable.
+    RepairBuilt = "repair-built",
+    /// They were opened and read back.
+    RepairChecked = "repair-checked",
+    /// They have the name that says so.
+    RepairWhole = "repair-whole",
+    /// One of the old databases is out.
+    RepairMovedOut = "repair-moved-out",
+    /// All old ones are out, and the name says so.
+    RepairOut = "repair-out",
+    /// One of the new databases is in place.
+    RepairMovedIn = "repair-moved-in",
     /// An upload is about to be sent.
     UploadBegun = "upload-begun",
     /// An upload was answered, and nothing of that is written.

@@ -32,6 +32,9 @@ const TOKEN_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 pub enum FirstStart {
     /// There is an account.
     Done,
+    /// There was one, and damage took it. Nobody can make the first one again from outside, because whoever comes first
+    /// would own what others made; `TAPLINE_ADMIN_PASSWORD` makes one.
+    Lost,
     /// There is none; show the operator a link to `/setup#<token>`, or the path of the file.
     Open {
         /// The plaintext token. It belongs on a terminal, never in a log.
@@ -92,6 +95,11 @@ impl Admin {
             self.stored(|store| Ok(store.put(Table::Setup, KEY, None)?)).await?;
             remove(&file);
             return Ok(FirstStart::Done);
+        }
+        if self.stored(|store| Ok(store.lost())).await?.contains(&Table::Users) {
+            self.stored(|store| Ok(store.put(Table::Setup, KEY, None)?)).await?;
+            remove(&file);
+            return Ok(FirstStart::Lost);
         }
         let token = random_text::<16>()?;
         let until = Millis(self.now().0.saturating_add(TOKEN_LIFE.as_millis() as i64));
@@ -171,7 +179,8 @@ impl Admin {
 }
 
 fn is_open(store: &dyn Store) -> Result<bool, AdminError> {
-    Ok(store.get(Table::Setup, KEY)?.is_some() && store.list(Table::Users)?.is_empty())
+    let is_empty = store.list(Table::Users)?.is_empty() && !store.lost().contains(&Table::Users);
+    Ok(is_empty && store.get(Table::Setup, KEY)?.is_some())
 }
 
 fn remove(file: &Path) {

@@ -6,6 +6,7 @@ use super::data::DataDirectory;
 use crate::clock::{Clock, SystemClock};
 use crate::journal::backup::{BackupError, Findings, Reader, Writer};
 use crate::journal::sled::{RepairError, Repaired, RestoreError, SledJournal};
+use crate::point::{self, CommitPoint};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -39,15 +40,19 @@ impl BackupFile {
 
     /// Adds bytes.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)
+        self.file.write_all(bytes)?;
+        point::pass(CommitPoint::BackupPart);
+        Ok(())
     }
 
     /// Makes it durable, reads it back, and gives it its name; says what is in it.
     pub fn finish(mut self) -> Result<Findings, BackupError> {
         self.file.sync_all()?;
+        point::pass(CommitPoint::BackupWritten);
         let findings = inspect_backup(BufReader::new(File::open(&self.partial)?))?;
         fs::rename(&self.partial, &self.to)?;
         self.is_finished = true;
+        point::pass(CommitPoint::BackupNamed);
         let directory = self.to.parent().filter(|parent| !parent.as_os_str().is_empty());
         File::open(directory.unwrap_or(Path::new(".")))?.sync_all()?;
         Ok(findings)
@@ -77,6 +82,12 @@ pub fn repair_directory(directory: &Path) -> Result<Repaired, RepairError> {
     SledJournal::repair(directory, SystemClock.now(), &mut |_| {})
 }
 
+/// What is wrong with a directory whose logs are damaged, found without opening it, which would repair it; none where they
+/// are whole.
+pub fn inspect_damage(directory: &Path) -> Result<Option<Findings>, BackupError> {
+    SledJournal::inspect_damage(directory, SystemClock.now())
+}
+
 impl DataDirectory {
     /// Hands over the bytes of a backup, part by part.
     pub fn backup(&self, take: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> Result<(), BackupError> {
@@ -89,6 +100,8 @@ impl DataDirectory {
 
     /// Reads everything in it; says what that is and whether it fits together.
     pub fn inspect(&self) -> Result<Findings, BackupError> {
-        SledJournal::inspect(&mut *self.snapshot(SystemClock.now())?)
+        let mut findings = SledJournal::inspect(&mut *self.snapshot(SystemClock.now())?)?;
+        findings.add(self.beside());
+        Ok(findings)
     }
 }

@@ -3,7 +3,7 @@
 //! Deliberately reading only: what a verb may change has its own way through `admin`.
 
 use crate::clock::Millis;
-use crate::journal::backup::{BackupError, Source};
+use crate::journal::backup::{BackupError, Finding, Source};
 use crate::journal::sled::{Options, SledJournal, SledStore};
 use crate::journal::{Journal, JournalError, Seq, Store};
 use std::io;
@@ -88,6 +88,11 @@ impl DataDirectory {
     /// Everything in it, as of `now`.
     pub(super) fn snapshot(&self, now: Millis) -> Result<Box<dyn Source>, BackupError> {
         self.runtime.block_on(self.journal.snapshot(now))
+    }
+
+    /// What is wrong beside the log and its ends: indices that say something else, tables that are gone.
+    pub(super) fn beside(&self) -> Vec<Finding> {
+        [self.store.inspect_lost(), self.journal.inspect_indices(false)].concat()
     }
 
     /// The small tables.

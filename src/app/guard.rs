@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 /// Whether `listen` is allowed: beyond this machine only once there is an account, because until then whoever comes
 /// first with the token owns the console.
 pub(super) fn may_listen(listen: SocketAddr, first_start: &FirstStart) -> bool {
-    listen.ip().to_canonical().is_loopback() || matches!(first_start, FirstStart::Done)
+    listen.ip().to_canonical().is_loopback() || !matches!(first_start, FirstStart::Open { .. })
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ pub use crate::journal::Retention;
 pub use crate::journal::backup::{BackupError, Findings};
 pub use crate::journal::sled::{Options as JournalOptions, Repair, RepairError, Repaired, RestoreError};
 pub use application::{Application, BuildError};
-pub use backup::{BackupFile, inspect_backup, repair_directory, restore_backup};
+pub use backup::{BackupFile, inspect_backup, inspect_damage, repair_directory, restore_backup};
 pub use data::{DataDirectory, DataError, noted_server};
 pub use option::{Options, Storage};
 pub use retention::Sweeper;

@@ -4,6 +4,7 @@
 
 use super::App;
 use super::stop::Stopping;
+use crate::journal::Notice;
 use crate::telemetry::Exposition;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpResponse, http::header};
@@ -74,7 +75,18 @@ async fn ready(operations: Data<Operations>) -> HttpResponse {
     if let Some(full) = &full {
         problems.push(Problem { code: "journal_full", message: full.to_string() });
     }
+    for table in app.store.lost() {
+        let name = table.name();
+        let message = format!(
+            "damage took everything from the table `{name}`; restore a backup, or make it anew: accounts by a start with \
+             TAPLINE_ADMIN_PASSWORD, settings in the console"
+        );
+        problems.push(Problem { code: "data_lost", message });
+    }
     let ready = problems.is_empty();
+    for Notice { code, message } in app.journal.notices() {
+        problems.push(Problem { code, message });
+    }
     let rules_problem = app.rules.problem().is_some();
     if rules_problem {
         let message =

@@ -110,6 +110,13 @@ fn greeting(application: &Application, args: &Args) -> String {
             lines.push("  no write key is set, so every call is refused until there is one".to_owned());
         }
     }
+    if *application.first_start() == FirstStart::Lost {
+        lines.push(String::new());
+        lines.push(
+            "Damage took every account: restore a backup, or start once with TAPLINE_ADMIN_PASSWORD."
+                .to_owned(),
+        );
+    }
     if let FirstStart::Open { token, file } = application.first_start() {
         lines.push(String::new());
         if args.print_setup_link || std::io::stderr().is_terminal() {

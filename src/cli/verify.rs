@@ -5,7 +5,8 @@ use super::Failure;
 use super::backup::{contents, stream};
 use super::remote::parse_server;
 use crate::app::{
-    DataDirectory, DataError, Findings, Repair, RepairError, Repaired, inspect_backup, repair_directory,
+    DataDirectory, DataError, Findings, Repair, RepairError, Repaired, inspect_backup, inspect_damage,
+    repair_directory,
 };
 use std::fs::File;
 use std::io::{self, BufReader, Write};
@@ -15,8 +16,9 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "A repair reads what it can without the database under it, writes that into fresh databases, reads them \
-                  back and puts them in place. The damaged files are kept in `damaged-<time>` in the data directory; remove \
-                  them when nobody wants to look at them any more. It needs as much room as the events take.\n\
+                  back and puts them in place. A start does the same before anything that is damaged is opened; without \
+                  --repair nothing that is damaged is changed here. The damaged files are kept in `damaged-<time>` in the \
+                  data directory; remove them when nobody wants to look at them any more. It needs as much room as the events take.\n\
                   Exit codes: 0 everything is whole, 1 something is not or is lost, 2 it could not be read or repaired."
 )]
 pub(super) struct Args {
@@ -102,6 +104,10 @@ fn inspect_file(file: &Path) -> Result<Findings, Failure> {
 }
 
 fn inspect_directory(directory: &Path) -> Result<Findings, Failure> {
+    // Opening would repair it, and nobody asked for that. Who has it, or what else stands in the way, opening says too.
+    if let Ok(Some(findings)) = inspect_damage(directory) {
+        return Ok(findings);
+    }
     let data = DataDirectory::open(directory).map_err(|error| {
         let advice = match error {
             DataError::InUse(_) => "; while a server runs, name it with --server",
@@ -123,7 +129,9 @@ fn repair(directory: &Path) -> Result<(Findings, Vec<String>), Failure> {
     })?;
     match repaired {
         Repaired::Nothing(findings) => {
-            super::say("nothing is damaged, and nothing was changed");
+            if findings.problem_count == 0 {
+                super::say("nothing is damaged, and nothing was changed");
+            }
             Ok((findings, Vec::new()))
         }
         Repaired::Done(repair) => {

@@ -11,6 +11,7 @@ pub mod block;
 mod erasure;
 pub mod facet;
 pub mod memory;
+mod notice;
 pub mod query;
 mod room;
 mod route;
@@ -28,6 +29,7 @@ use std::time::Duration;
 pub use block::{Block, Entry};
 pub use erasure::{Erasure, Purged};
 pub use facet::{Facets, Term};
+pub use notice::Notice;
 pub use query::{Effort, Places, Query, Sought, Standing};
 pub use room::{Full, Retention, Swept, Usage};
 pub use route::Route;
@@ -368,6 +370,11 @@ pub trait Journal: Send + Sync + 'static {
     /// Why nothing is accepted at the moment, while that is so; unlike [`Self::broken`], it passes.
     fn full(&self) -> Option<Full> {
         None
+    }
+
+    /// What an operator has to know although it works, as that it was repaired when it was opened.
+    fn notices(&self) -> Vec<Notice> {
+        Vec::new()
     }
 
     /// How much it holds; all zero where that is not known.

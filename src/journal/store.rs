@@ -84,6 +84,11 @@ pub trait Store: Send + Sync + 'static {
         value: Option<&[u8]>,
     ) -> Result<bool, JournalError>;
 
+    /// Tables that never become empty again once they hold a row, and that held one and are empty: damage took it.
+    fn lost(&self) -> Vec<Table> {
+        Vec::new()
+    }
+
     /// All pairs, by key.
     fn list(&self, table: Table) -> Result<Rows, JournalError>;
 }

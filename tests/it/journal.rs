@@ -16,6 +16,8 @@ mod erasure;
 mod fixture;
 /// Erased events, for every journal.
 mod forget;
+/// Deaths inside backup, restore and repair.
+mod half;
 /// A death at a named point between two steps.
 mod point;
 /// A damaged data directory that is repaired.
@@ -24,6 +26,8 @@ mod repair;
 mod room;
 /// Finding events by what they are about.
 mod search;
+/// What damage does when a start comes before any repair.
+mod shield;
 /// Journals under test, events and ends to put into them.
 pub(crate) mod subject;
 /// Repetitions after a restart.

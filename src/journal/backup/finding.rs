@@ -40,6 +40,12 @@ pub struct Finding {
 }
 
 impl Findings {
+    /// Adds what was found elsewhere. It is no loss of events.
+    pub fn add(&mut self, found: Vec<Finding>) {
+        self.problem_count = self.problem_count.saturating_add(found.len() as u64);
+        self.problems.extend(found);
+    }
+
     /// Nothing found yet in what `head` announces.
     pub fn of(head: &Head) -> Self {
         Self {

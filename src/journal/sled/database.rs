@@ -6,15 +6,15 @@
 //! The cure is here, for every database of the journal: segments of 4 MiB, values far below a quarter of that,
 //! and [`Database::commit`], which syncs through a handle of our own.
 //!
-//! What sled cuts off behind damage near the end of a log, when it opens it, is not kept: telling such damage from the torn
-//! end of a power cut takes reading the whole log before every start, and keeping it a copy of up to a gigabyte. Nothing of
-//! it passes in silence, because the main database knows how far the log went. A directory that is repaired before a start
-//! keeps it, because repairing never opens the original.
+//! sled cuts off what is behind damage near the end of a log when it opens it, and passes over the rest of a damaged
+//! segment. So [`super::shield`] looks first, and what it can not see (`watermark.rs` says why a damage of the last seconds
+//! before a power loss is such a thing) passes not in silence, because the main database knows how far the log went.
 //!
 //! First thing to know: an error of [`Database::commit`] is final. The kernel reports a failed sync once and drops the
 //! pages, so trying again would answer "fine" for data that is gone.
 
 use super::options::SyncHook;
+use super::watermark::Watermark;
 use crate::journal::{JournalError, Seq};
 use crate::point::{self, CommitPoint};
 use crate::telemetry::Cause;
@@ -41,6 +41,7 @@ pub(super) struct Database {
     pub(super) db: sled::Db,
     directory: PathBuf,
     file: File,
+    watermark: Watermark,
     on_sync: Option<SyncHook>,
 }
 
@@ -79,7 +80,8 @@ impl Database {
             other => fail("can not be opened", &other),
         })?;
         let file = File::open(directory.join("db")).map_err(|error| fail("can not be opened", &error))?;
-        let database = Self { db, directory: directory.to_owned(), file, on_sync };
+        let watermark = Watermark::open(directory).map_err(|error| fail("can not be opened", &error))?;
+        let database = Self { db, directory: directory.to_owned(), file, watermark, on_sync };
         point::pass(CommitPoint::DatabaseMade);
         // Not only when it is new: whoever made it may have been killed before this.
         database
@@ -92,11 +94,14 @@ impl Database {
     /// Makes everything written so far durable.
     pub(super) fn commit(&self) -> io::Result<()> {
         self.db.flush().map_err(|error| self.give_up(error.into()))?;
+        let reached = self.db.context.pagecache.log.stable_offset();
         point::pass(CommitPoint::LogFlushed);
         if let Some(hook) = &self.on_sync {
             hook.call(&self.directory)?;
         }
-        self.file.sync_data().map_err(|error| self.give_up(error))
+        self.file.sync_data().map_err(|error| self.give_up(error))?;
+        self.watermark.note(reached);
+        Ok(())
     }
 
     // sled syncs once more when its last handle goes, and panics when that fails; so one handle never goes.
@@ -113,6 +118,7 @@ impl Database {
     // The file of settings, and the names of all files in their directories.
     fn sync_names(&self) -> io::Result<()> {
         File::open(self.directory.join("conf"))?.sync_all()?;
+        self.watermark.sync()?;
         point::pass(CommitPoint::DatabaseConfigured);
         sync_directory(&self.directory)?;
         self.directory.parent().map_or(Ok(()), sync_directory)?;
@@ -124,7 +130,9 @@ impl Database {
 impl Drop for Database {
     // The disk may have failed for another database only so far, and a panic of sled's would hide why the program ends.
     fn drop(&mut self) {
-        let synced = self.db.flush().map_err(io::Error::from).and_then(|_| self.file.sync_data());
+        let flushed = self.db.flush().map_err(io::Error::from);
+        let reached = self.db.context.pagecache.log.stable_offset();
+        let synced = flushed.and_then(|_| self.file.sync_data()).map(|()| self.watermark.note(reached));
         // What was answered is durable before, so there is nobody to tell.
         let _ = synced.map_err(|error| self.give_up(error));
     }

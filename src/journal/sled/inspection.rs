@@ -2,11 +2,19 @@
 //!
 //! First thing to know: the standing comes first and the log last, in the order of a backup.
 
+use super::Parts;
 use super::format::Stored;
+use super::index::{Reading, Rows, TermFile};
+use super::lock::DirectoryLock;
 use super::main_database::{Standing, is_upload};
 use super::page::{EVENTS, Page};
+use super::rebuild::check_finished;
+use super::salvage::Salvage;
+use super::shield::{self, Damaged, Extent};
+use crate::clock::Millis;
 use crate::journal::backup::{BackupError, Finding, Findings, Item, Source};
-use crate::journal::{Seq, State};
+use crate::journal::{JournalError, Seq, State};
+use std::path::Path;
 
 /// Problems that are named; more are only counted.
 const NAMED: usize = 1000;
@@ -148,6 +156,62 @@ impl Inspection {
             self.findings.problems.push(Finding { place: place.to_owned(), what });
         }
     }
+}
+
+/// What is wrong with a directory whose logs are damaged; none where they are whole, or where there is nothing. Nothing is
+/// opened, because whoever opens a damaged directory changes it.
+pub(super) fn inspect_damage(directory: &Path, now: Millis) -> Result<Option<Findings>, BackupError> {
+    if !directory.is_dir() {
+        return Ok(None);
+    }
+    let _lock = DirectoryLock::acquire(directory)?;
+    check_finished(directory)?;
+    let Some(Damaged { database, places }) = shield::examine(directory, Extent::All)? else {
+        return Ok(None);
+    };
+    let mut findings = inspect(&mut Salvage::open(directory, now)?)?;
+    let what = format!(
+        "{places} places of its log can not be read; the next start repairs it, or `tapline verify --repair --data {}`",
+        directory.display()
+    );
+    findings.add(vec![Finding { place: format!("the database `{database}`"), what }]);
+    Ok(Some(findings))
+}
+
+/// Compares the files of indices with the events; a generation that is damaged or holds erased events has its own words.
+pub(super) fn inspect_indices(parts: &Parts, is_to_renew: bool) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (slot, end) in parts.chain.spans() {
+        let Some(end) = end else { continue };
+        if let Err(error) = inspect_index(parts, slot.first, end, is_to_renew) {
+            let place = format!("the index from {} on", slot.first);
+            found.push(Finding { place, what: error.to_string() });
+        }
+    }
+    found
+}
+
+fn inspect_index(parts: &Parts, first: Seq, end: Seq, is_to_renew: bool) -> Result<(), JournalError> {
+    let directory = parts.chain.directory_of(first);
+    // Until their bytes are gone, erased events may be in an index or not.
+    if !TermFile::is_known(&directory) || !parts.erasures.within(first, end).is_empty() {
+        return Ok(());
+    }
+    let mut rows = Rows::new(first);
+    while rows.end() < end {
+        let block = parts.block_at(rows.end())?.filter(|block| block.get(rows.end()).is_some());
+        let Some(block) = block else { return Ok(()) };
+        // What is lost was in the index when that was made, and is told of already.
+        if block.entries.iter().any(|entry| entry.is_lost) {
+            return Ok(());
+        }
+        rows.add(Reading::of(&block, rows.end()));
+    }
+    let found = TermFile::compare(&directory, &rows);
+    if found.is_err() && is_to_renew {
+        TermFile::save(&directory, &rows)?;
+    }
+    found
 }
 
 /// Reads everything of `source`.

@@ -4,11 +4,12 @@ use super::database::{make_directory, sync_directory};
 use crate::journal::JournalError;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The data directory is ours while this lives. The system takes the lock back from a process that dies.
 #[derive(Debug)]
 pub(super) struct DirectoryLock {
+    directory: PathBuf,
     _file: File,
 }
 
@@ -26,12 +27,19 @@ impl DirectoryLock {
         let file =
             options.create(true).truncate(false).write(true).open(directory.join("lock")).map_err(failed)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self { directory: directory.to_owned(), _file: file }),
             Err(TryLockError::WouldBlock) => {
                 Err(JournalError::InUse { directory: directory.display().to_string() })
             }
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
+    }
+}
+
+impl DirectoryLock {
+    /// What is locked.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
     }
 }
 

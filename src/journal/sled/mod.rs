@@ -6,7 +6,8 @@
 //! Two threads write: the committer events, the settler ends. Everything else reads, and one more thread makes indices.
 //!
 //! It deliberately trusts sled with nothing that it does not keep: see `database.rs` for syncing, `format.rs` for checksums.
-//! What damage leaves is read without sled by `salvage/` and put in place by `repair.rs`.
+//! What damage leaves is read without sled by `salvage/` and put in place by `repair.rs`; `shield.rs` has that done before
+//! sled opens what is damaged.
 //! Erased events are noted in `main/` and hidden from readers by `erasure.rs` until `purge.rs` has written their generation
 //! anew.
 //!
@@ -41,9 +42,12 @@ mod rotation;
 mod salvage;
 mod search;
 mod settler;
+mod shield;
 mod snapshot;
 mod start;
 mod store;
+mod watermark;
+mod witness;
 
 pub use options::{Options, SyncHook};
 pub use purge::{PurgeHook, PurgeStep};
@@ -65,11 +69,12 @@ use self::page::{Page, locate};
 use self::room::Room;
 use self::settler::Settler;
 use self::snapshot::Snapshot;
-use super::backup::{BackupError, Findings, Source};
+use super::backup::{BackupError, Finding, Findings, Source};
 use super::room::is_longer_ago;
 use super::{
     AppendError, Appended, Block, Counts, Effort, End, Erasure, Full, Journal, JournalError, NewEvent,
-    Purged, Query, Replaced, ResendId, Retention, Seq, Settling, Sought, Swept, UploadId, UploadNote, Usage,
+    Notice, Purged, Query, Replaced, ResendId, Retention, Seq, Settling, Sought, Swept, UploadId, UploadNote,
+    Usage,
 };
 use crate::clock::Millis;
 use async_trait::async_trait;
@@ -99,9 +104,10 @@ struct Parts {
     main: Arc<MainDatabase>,
     health: Arc<Health>,
     log_end: Arc<AtomicU64>,
+    notices: Vec<Notice>,
     grown: watch::Sender<Seq>,
     sweeping: Mutex<()>,
-    _lock: Arc<DirectoryLock>,
+    lock: Arc<DirectoryLock>,
 }
 
 impl std::fmt::Debug for SledJournal {
@@ -138,6 +144,17 @@ impl SledJournal {
         repair::repair(directory, now, told)
     }
 
+    /// What is wrong with a directory whose logs are damaged, read without opening it; none where they are whole. Blocks.
+    pub fn inspect_damage(directory: &Path, now: Millis) -> Result<Option<Findings>, BackupError> {
+        inspection::inspect_damage(directory, now)
+    }
+
+    /// Compares the indices in files with the events they were made of; says which disagree, and has those made anew
+    /// where that is asked for. Blocks.
+    pub fn inspect_indices(&self, is_to_renew: bool) -> Vec<Finding> {
+        inspection::inspect_indices(&self.parts, is_to_renew)
+    }
+
     /// Reads everything that a backup or [`Journal::snapshot`] hands out, and whether it fits together. Blocks.
     pub fn inspect(source: &mut dyn Source) -> Result<Findings, BackupError> {
         inspection::inspect(source)
@@ -150,9 +167,13 @@ impl SledJournal {
         self.parts.settler.close();
         self.parts.index.close();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let is_first_time = !threads.is_empty();
         for thread in threads {
             // A thread that panicked has told so through the health.
             let _ = thread.join();
+        }
+        if is_first_time && self.parts.health.broken().is_none() {
+            shield::note_clean_stop(self.parts.lock.directory());
         }
     }
 }
@@ -326,6 +347,10 @@ impl Journal for SledJournal {
 
     fn full(&self) -> Option<Full> {
         self.parts.room.full()
+    }
+
+    fn notices(&self) -> Vec<Notice> {
+        self.parts.notices.clone()
     }
 
     fn usage(&self) -> Usage {

@@ -11,6 +11,7 @@ use super::lock::DirectoryLock;
 use super::main_database::{Standing, page_rows, standing_row};
 use crate::journal::JournalError;
 use crate::journal::backup::{BackupError, Findings, Item, Source};
+use crate::point::{self, CommitPoint};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -68,6 +69,7 @@ pub(super) fn restore(source: &mut dyn Source, directory: &Path) -> Result<Findi
     }
     let built = make_directory(&incoming).map_err(RestoreError::from).and_then(|()| {
         let findings = build(source, &incoming)?;
+        point::pass(CommitPoint::RestoreBuilt);
         put_in_place(directory, &incoming)?;
         Ok(findings)
     });
@@ -137,8 +139,10 @@ fn commit(generation: Option<Generation>) -> io::Result<()> {
 fn put_in_place(directory: &Path, incoming: &Path) -> io::Result<()> {
     for name in names(incoming)? {
         fs::rename(incoming.join(&name), directory.join(&name))?;
+        point::pass(CommitPoint::RestoreMovedIn);
     }
     sync_directory(directory)?;
+    point::pass(CommitPoint::RestoreIn);
     // From here on it is a data directory.
     fs::remove_dir(incoming)?;
     sync_directory(directory)

@@ -16,8 +16,9 @@ use super::rebuild::{RestoreError, build, check_finished, names};
 use super::salvage::{Salvage, Salvaged};
 use super::snapshot::Snapshot;
 use crate::clock::Millis;
-use crate::journal::JournalError;
-use crate::journal::backup::{BackupError, Findings};
+use crate::journal::backup::{BackupError, Finding, Findings};
+use crate::journal::{JournalError, Notice};
+use crate::point::{self, CommitPoint};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -48,6 +49,20 @@ pub enum RepairStep {
     MovedIn,
 }
 
+impl RepairStep {
+    // At which a process may be told to die.
+    fn point(self) -> CommitPoint {
+        match self {
+            Self::Built => CommitPoint::RepairBuilt,
+            Self::Checked => CommitPoint::RepairChecked,
+            Self::Whole => CommitPoint::RepairWhole,
+            Self::MovedOut => CommitPoint::RepairMovedOut,
+            Self::Out => CommitPoint::RepairOut,
+            Self::MovedIn => CommitPoint::RepairMovedIn,
+        }
+    }
+}
+
 /// What was found to be done.
 #[derive(Debug)]
 pub enum Repaired {
@@ -66,6 +81,23 @@ pub struct Repair {
     pub salvaged: Salvaged,
     /// Where the damaged files are kept.
     pub aside: PathBuf,
+}
+
+impl Repair {
+    /// What an operator has to know of it.
+    pub(super) fn notice(&self) -> Notice {
+        let Salvaged { pending_again, ends_lost, .. } = self.salvaged;
+        let mut message = format!(
+            "the data directory was damaged and was repaired at this start: {} events are lost, of {ends_lost} it is lost \
+             what became of them, {pending_again} are pending again",
+            self.findings.lost
+        );
+        if self.salvaged.damaged_in_main > 0 || self.salvaged.stray_rows > 0 {
+            message.push_str("; look through settings, accounts and tokens, which may be missing or older");
+        }
+        message.push_str(&format!("; the damaged files are in `{}`", self.aside.display()));
+        Notice { code: "data_repaired", message }
+    }
 }
 
 /// Why a directory was not repaired. It is as it was then, or the next opening goes on with what was begun.
@@ -121,21 +153,29 @@ pub(super) fn repair(
         // sled writes when it opens, so it gets a directory only where nothing was found that it would cut off.
         drop(lock);
         match look_through(directory, now) {
-            Ok(findings) if findings.problem_count == 0 => return Ok(Repaired::Nothing(findings)),
+            Ok((mut findings, beside)) if findings.problem_count == 0 => {
+                findings.add(beside);
+                return Ok(Repaired::Nothing(findings));
+            }
             Err(RepairError::Journal(error @ JournalError::InUse { .. })) => return Err(error.into()),
             _ => {}
         }
-        return with_lock(DirectoryLock::acquire(directory)?, directory, now, told);
+        let _lock = DirectoryLock::acquire(directory)?;
+        return mend(directory, now, told).map(Repaired::Done);
     }
-    with_lock(lock, directory, now, told)
+    mend(directory, now, told).map(Repaired::Done)
 }
 
-fn with_lock(
-    _lock: DirectoryLock,
+/// Builds the databases of `directory` anew from what can be read and puts them in place. The caller has the lock.
+pub(super) fn mend(
     directory: &Path,
     now: Millis,
     told: &mut dyn FnMut(RepairStep),
-) -> Result<Repaired, RepairError> {
+) -> Result<Repair, RepairError> {
+    let told = &mut |step: RepairStep| {
+        point::pass(step.point());
+        told(step);
+    };
     let repairing = directory.join(REPAIRING);
     let made = make(directory, &repairing, now, told);
     if made.is_err() {
@@ -152,7 +192,7 @@ fn with_lock(
     told(RepairStep::Whole);
     finish(directory, told)?;
     let aside = directory.join(format!("{DAMAGED}{time}"));
-    Ok(Repaired::Done(Repair { findings, salvaged, aside }))
+    Ok(Repair { findings, salvaged, aside })
 }
 
 // Builds the new databases and reads them back.
@@ -166,8 +206,11 @@ fn make(
     let mut salvage = Salvage::open(directory, now)?;
     let built = build(&mut salvage, repairing)?;
     told(RepairStep::Built);
-    let findings = look_through(repairing, now)?;
-    fs::remove_file(repairing.join("lock"))?;
+    let (findings, _) = look_through(repairing, now)?;
+    // Opening has left files that belong to a data directory, and this is none yet.
+    for name in names(repairing)?.iter().filter(|name| !is_database(name)) {
+        fs::remove_file(repairing.join(name))?;
+    }
     if findings.problem_count > findings.losses
         || findings.events != built.events
         || findings.lost < built.lost
@@ -189,12 +232,14 @@ fn is_readable_as_a_whole(directory: &Path, now: Millis) -> Result<bool, RepairE
     Ok(findings.problem_count == 0 && salvage.salvaged().is_whole())
 }
 
-// Opens the directory as a server does and reads everything.
-fn look_through(directory: &Path, now: Millis) -> Result<Findings, RepairError> {
+// Opens the directory as a server does and reads everything; says also what is wrong beside that. An index that is wrong is
+// made anew.
+fn look_through(directory: &Path, now: Millis) -> Result<(Findings, Vec<Finding>), RepairError> {
     let options = Options { index: false, disk_reserve: 0, ..Options::default() };
-    let (journal, _store) = super::start::open(directory, options)?;
+    let (journal, store) = super::start::open_unshielded(directory, options)?;
     let mut snapshot = Snapshot::begin(journal.parts.clone(), now)?;
-    Ok(inspect(&mut snapshot)?)
+    let findings = inspect(&mut snapshot)?;
+    Ok((findings, [store.inspect_lost(), journal.inspect_indices(true)].concat()))
 }
 
 /// Goes on with a repair that was interrupted; without one it does nothing.

@@ -17,11 +17,16 @@ use super::page::EVENTS;
 use super::room::Room;
 use super::rotation::Rotation;
 use super::settler::Settler;
-use super::{Parts, SledJournal, SledStore};
+use super::shield::{self, Damaged, Extent};
+use super::witness::Witness;
+use super::{Parts, Repair, Salvaged, SledJournal, SledStore, repair};
+use crate::clock::{Clock, SystemClock};
 use crate::journal::window::{Window, WindowPolicy};
 use crate::journal::{End, JournalError, Seq};
 use crate::telemetry::Cause;
-use crate::telemetry::event::{EventsLost, IndexerStopped, RepetitionsUnknown};
+use crate::telemetry::event::{
+    DirectoryRepaired, EventsLost, IndexerStopped, RepairBegun, RepetitionsUnknown,
+};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,24 +41,70 @@ pub(super) fn open(
     directory: &Path,
     options: Options,
 ) -> Result<(Arc<SledJournal>, Arc<SledStore>), JournalError> {
-    open_whole(directory, options).map_err(|error| match error {
-        JournalError::Damaged { what, .. } => JournalError::Storage(format!(
-            "{what}; run `tapline verify --repair --data {}`, which keeps everything as it is beside what it repairs, \
-             or restore a backup",
+    let lock = prepare(directory)?;
+    let unreadable = |error: std::io::Error| {
+        JournalError::Storage(format!(
+            "the data directory `{}` can not be read: {error}",
             directory.display()
-        )),
-        other => other,
-    })
+        ))
+    };
+    let mut repair = None;
+    if let Some(damaged) = shield::examine(directory, Extent::Written).map_err(unreadable)? {
+        repair = Some(mend(directory, &damaged)?);
+    }
+    match open_locked(directory, options.clone(), lock.clone(), repair.as_ref()) {
+        // What sled refuses is damaged, too, in a way that only it sees.
+        Err(JournalError::Damaged { what, .. }) if repair.is_none() => {
+            let repair = mend(directory, &Damaged { database: what, places: 1 })?;
+            open_locked(directory, options, lock, Some(&repair))
+        }
+        opened => opened,
+    }
 }
 
-fn open_whole(
+/// The same without a look at what is damaged.
+pub(super) fn open_unshielded(
     directory: &Path,
     options: Options,
 ) -> Result<(Arc<SledJournal>, Arc<SledStore>), JournalError> {
+    let lock = prepare(directory)?;
+    open_locked(directory, options, lock, None)
+}
+
+// The directory is ours, and nothing in it is half done.
+fn prepare(directory: &Path) -> Result<Arc<DirectoryLock>, JournalError> {
     let lock = Arc::new(DirectoryLock::acquire(directory)?);
     super::rebuild::check_finished(directory)?;
     super::repair::finish(directory, &mut |_| {})
         .map_err(|error| JournalError::Storage(format!("a repair can not be finished: {error}")))?;
+    Ok(lock)
+}
+
+// Nothing that can be read is lost by it, and a service that comes up with everything is what was promised.
+fn mend(directory: &Path, damaged: &Damaged) -> Result<Repair, JournalError> {
+    let Damaged { database, places } = damaged;
+    RepairBegun { database, places: *places }.tell();
+    let repair = repair::mend(directory, SystemClock.now(), &mut |_| {}).map_err(|error| {
+        JournalError::Storage(format!(
+            "`{database}` is damaged ({places} places), and could not be repaired by itself: {error}; nothing was \
+             changed. Remove the cause and run `tapline verify --repair --data {}`, which keeps everything as it is \
+             beside what it repairs, or restore a backup",
+            directory.display()
+        ))
+    })?;
+    let Salvaged { pending_again, ends_lost, damaged_in_main, stray_rows, .. } = repair.salvaged;
+    let (lost, rows_lost, aside) = (repair.findings.lost, damaged_in_main + stray_rows, &*repair.aside);
+    DirectoryRepaired { lost, pending_again, ends_lost, rows_lost, aside }.tell();
+    Ok(repair)
+}
+
+fn open_locked(
+    directory: &Path,
+    options: Options,
+    lock: Arc<DirectoryLock>,
+    repair: Option<&Repair>,
+) -> Result<(Arc<SledJournal>, Arc<SledStore>), JournalError> {
+    shield::forget_clean_stop(directory)?;
     let health = Arc::new(Health::default());
     let log_end = Arc::new(AtomicU64::new(0));
     let hook = options.on_sync.clone();
@@ -90,7 +141,8 @@ fn open_whole(
         log_end: log_end.clone(),
         grown: grown.clone(),
         sweeping: Mutex::new(()),
-        _lock: lock.clone(),
+        notices: repair.map(Repair::notice).into_iter().collect(),
+        lock: lock.clone(),
     });
     let committer = Committer {
         intake,
@@ -119,7 +171,8 @@ fn open_whole(
     } else {
         parts.index.close();
     }
-    let store = Arc::new(SledStore::new(main, lock));
+    let witness = Witness::open(directory, &main)?;
+    let store = Arc::new(SledStore::new(main, witness, lock));
     Ok((Arc::new(SledJournal { parts, threads: Mutex::new(threads) }), store))
 }
 

@@ -2,6 +2,8 @@
 
 use super::lock::DirectoryLock;
 use super::main_database::{MainDatabase, check_size, unreadable};
+use super::witness::Witness;
+use crate::journal::backup::Finding;
 use crate::journal::store::Rows;
 use crate::journal::{JournalError, Store, Table};
 use std::sync::Arc;
@@ -9,6 +11,7 @@ use std::sync::Arc;
 /// The [`Store`] beside a [`super::SledJournal`]. A value holds 55 KiB at most, a key 1 KiB: larger ones are refused.
 pub struct SledStore {
     main: Arc<MainDatabase>,
+    witness: Witness,
     // The data directory is ours until both the journal and the store are gone.
     _lock: Arc<DirectoryLock>,
 }
@@ -20,8 +23,22 @@ impl std::fmt::Debug for SledStore {
 }
 
 impl SledStore {
-    pub(super) fn new(main: Arc<MainDatabase>, lock: Arc<DirectoryLock>) -> Self {
-        Self { main, _lock: lock }
+    pub(super) fn new(main: Arc<MainDatabase>, witness: Witness, lock: Arc<DirectoryLock>) -> Self {
+        Self { main, witness, _lock: lock }
+    }
+}
+
+impl SledStore {
+    /// What is to be said of the tables that damage emptied.
+    pub fn inspect_lost(&self) -> Vec<Finding> {
+        let finding = |table: Table| Finding {
+            place: format!("the table `{}`", table.name()),
+            what: format!(
+                "it held something once and is empty: damage took it; restore a backup, or remove `{}` to begin anew",
+                self.witness.path().display()
+            ),
+        };
+        self.lost().into_iter().map(finding).collect()
     }
 }
 
@@ -43,13 +60,15 @@ impl Store for SledStore {
     fn put(&self, table: Table, key: &[u8], value: Option<&[u8]>) -> Result<(), JournalError> {
         let mut batch = sled::Batch::default();
         add(&mut batch, table, key, value)?;
-        self.main.write_table(table, batch)
+        self.main.write_table(table, batch)?;
+        if value.is_some() { self.witness.note(table) } else { Ok(()) }
     }
 
     fn put_all(&self, table: Table, pairs: &[(Vec<u8>, Option<Vec<u8>>)]) -> Result<(), JournalError> {
         let mut batch = sled::Batch::default();
         pairs.iter().try_for_each(|(key, value)| add(&mut batch, table, key, value.as_deref()))?;
-        self.main.write_table(table, batch)
+        self.main.write_table(table, batch)?;
+        if pairs.iter().any(|(_, value)| value.is_some()) { self.witness.note(table) } else { Ok(()) }
     }
 
     fn swap(
@@ -61,7 +80,15 @@ impl Store for SledStore {
     ) -> Result<bool, JournalError> {
         let mut batch = sled::Batch::default();
         add(&mut batch, table, key, value)?;
-        self.main.swap(table, key, expected, batch)
+        let swapped = self.main.swap(table, key, expected, batch)?;
+        if swapped && value.is_some() {
+            self.witness.note(table)?;
+        }
+        Ok(swapped)
+    }
+
+    fn lost(&self) -> Vec<Table> {
+        self.witness.lost(&self.main)
     }
 
     fn list(&self, table: Table) -> Result<Rows, JournalError> {

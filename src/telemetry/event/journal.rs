@@ -98,6 +98,14 @@ notes! { "tapline::journal";
     error EventsLost { from: u64, until: u64, events: u64 }
     "the log is damaged: the events between were accepted and can not be read any more" [from, until, events];
 
+    /// Before sled opens it and cuts off what is behind the damage. It takes as long as writing everything anew.
+    error RepairBegun<'a> { database: &'a str, places: u64 }
+    "a database is damaged; the data directory is being repaired before it is opened" [database, places];
+
+    /// What could not be had back is listed; the damaged files are kept.
+    error DirectoryRepaired<'a> { lost: u64, pending_again: u64, ends_lost: u64, rows_lost: u64, aside: &'a Path }
+    "the data directory was repaired" [lost, pending_again, ends_lost, rows_lost, aside = %aside.display()];
+
     /// Which is better than a journal that does not start.
     error RepetitionsUnknown<'a> { from: u64, until: u64, error: Cause<'a> }
     "repetitions of these events are not recognised" [from, until, %error];

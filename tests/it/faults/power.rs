@@ -5,6 +5,7 @@
 use super::load::{Load, Plan};
 use super::mount::PowerDisk;
 use super::platter::SyncKind;
+use crate::journal::subject::named;
 use crate::journal::writer::{Losses, Told, Work, Writer, check};
 use crate::support::figure;
 use crate::support::stand::{Stand, settled};
@@ -42,6 +43,8 @@ fn what_was_answered_before_the_power_went_is_there_when_it_is_back() {
             let losses = check(&survivors.path().join("data"), &told);
             longest = longest.max(opening.elapsed());
             assert_eq!(losses, Losses::default(), "history {history}, cut {cut}, torn: {torn}");
+            let repairs = named(&survivors.path().join("data"), "damaged-");
+            assert!(repairs.is_empty(), "history {history}, cut {cut}: a torn end is no damage");
             left = Some(survivors);
         }
         answered += told.stored.len();

@@ -1,6 +1,6 @@
 //! Damaged bytes in the data directory: what they cost is exactly counted, and everything else goes on.
 
-use super::subject::{START, event, fill, noise, one_generation, small};
+use super::subject::{START, event, fill, named, noise, one_generation, small};
 use crate::support::app::TestApp;
 use crate::support::copy::copy;
 use crate::support::figure;
@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 use tapline::admin::event::{Filter, StageFilter};
 use tapline::clock::Millis;
 use tapline::journal::sled::{Options, Repair, Repaired, SledJournal};
@@ -107,15 +108,15 @@ async fn a_damaged_block_stops_nobody_and_its_events_end_as_lost() {
 }
 
 #[tokio::test]
-async fn damage_that_sled_takes_for_a_torn_end_is_not_passed_over_in_silence() {
+async fn damage_that_sled_takes_for_a_torn_end_costs_what_it_hit_and_nothing_behind_it() {
     let directory = tempfile::tempdir().unwrap();
     fill_with_blocks(directory.path(), 40).await;
     damage(directory.path(), 7);
     let (journal, _store) = SledJournal::open(directory.path(), one_generation()).unwrap();
     let found = places(&*journal).await;
-    let lost = found.values().filter(|body| body.is_none()).count() as u64;
-    assert!(found.len() == 40 && lost >= 33, "{lost} of {}", found.len());
-    assert_eq!((journal.end(), journal.counts().dead), (Seq(40), lost));
+    let lost: Vec<_> = found.iter().filter(|(_, body)| body.is_none()).map(|(place, _)| *place).collect();
+    assert_eq!((found.len(), lost), (40, vec![7]));
+    assert_eq!((journal.end(), journal.usage().lost_events), (Seq(40), 1));
     assert_eq!(journal.append(vec![event(100)]).await.unwrap(), [Appended::Stored(Seq(40))]);
 }
 
@@ -148,28 +149,13 @@ fn files(directory: &Path) -> Vec<(PathBuf, u64)> {
     found
 }
 
-/// Repairs, and looks that every file which was there is kept as it was.
-fn repair(directory: &Path) -> Repair {
-    let before: Vec<_> =
-        files(directory).into_iter().map(|(path, _)| (fs::read(&path).unwrap(), path)).collect();
-    let repaired = SledJournal::repair(directory, Millis(START), &mut |_| {}).expect("repaired");
-    let Repaired::Done(repair) = repaired else { panic!("there was something to repair") };
-    for (content, path) in before {
-        let name = path.strip_prefix(directory).unwrap();
-        if name != Path::new("lock") {
-            assert!(fs::read(repair.aside.join(name)).unwrap() == content, "{} is kept", name.display());
-        }
-    }
-    repair
-}
-
 /// What a reader finds after a byte was flipped: how many events are lost; none when opening was refused.
 async fn survey(directory: &Path, options: Options, count: u64) -> Option<u64> {
     let opened = catch_unwind(AssertUnwindSafe(|| SledJournal::open(directory, options)));
     let (journal, _store) = match opened.expect("no panic") {
         Ok(opened) => opened,
         Err(error) => {
-            assert!(error.to_string().contains("`tapline verify --repair --data "), "{error}");
+            eprintln!("{error}");
             return None;
         }
     };
@@ -193,6 +179,9 @@ async fn survey(directory: &Path, options: Options, count: u64) -> Option<u64> {
     assert!(dead <= lost && pending <= count - lost, "{counts:?}, {lost} lost");
     Some(lost)
 }
+
+/// Events of the flipped journal that share a block at most: its blocks have 8,000 bytes, its events 3,000.
+const MOST_OF_A_BLOCK: u64 = 3;
 
 #[tokio::test]
 async fn a_byte_flipped_anywhere_never_panics_never_serves_garbage_and_loses_nothing_uncounted() {
@@ -219,10 +208,9 @@ async fn a_byte_flipped_anywhere_never_panics_never_serves_garbage_and_loses_not
         journal.close();
     }
     let files = files(original.path());
-    let (mut refused, mut harmless, mut lost_in_all) = (0_u64, 0_u64, 0_u64);
-    let (mut lost_instead, mut lost_late) = (0_u64, 0_u64);
-    let (mut repaired_whole, mut lost_in_repair, mut sent_again, mut forgotten) =
+    let (mut harmless, mut repaired, mut lost_in_all, mut lost_after_clean_stop) =
         (0_u64, 0_u64, 0_u64, 0_u64);
+    let mut longest = Duration::ZERO;
     let mut random = fastrand::Rng::with_seed(7);
     for round in 0..rounds {
         let place = tempfile::tempdir().unwrap();
@@ -243,63 +231,56 @@ async fn a_byte_flipped_anywhere_never_panics_never_serves_garbage_and_loses_not
             let (file, length) = filled[random.usize(0..filled.len())];
             (file, random.u64(0..*length))
         };
-        let name = file.strip_prefix(original.path()).unwrap().to_owned();
-        let file = place.path().join(&name);
+        let file = place.path().join(file.strip_prefix(original.path()).unwrap());
         let mut content = fs::read(&file).unwrap();
         content[at as usize] ^= 1 << random.u8(0..8);
         fs::write(&file, &content).unwrap();
+        // Three of four were killed; after a clean stop less is looked at.
+        let was_killed = round % 8 > 1;
+        if was_killed {
+            fs::remove_file(place.path().join("stopped")).unwrap();
+        }
         eprintln!("round {round}: byte {at} of {}", file.strip_prefix(place.path()).unwrap().display());
-        match survey(place.path(), options(), EVENTS).await {
-            None => {
-                refused += 1;
-                let repaired = repair(place.path());
-                let lost = survey(place.path(), options(), EVENTS).await.expect("what is repaired opens");
-                assert_eq!(lost, repaired.findings.lost, "the loss is counted exactly");
-                let gone = repaired.salvaged;
-                lost_in_repair += lost;
-                sent_again += gone.pending_again;
-                forgotten += gone.ends_lost;
-                repaired_whole += u64::from(lost + gone.pending_again + gone.ends_lost == 0);
-            }
-            Some(0) => harmless += 1,
-            Some(lost) => {
-                lost_in_all += lost;
-                let repaired =
-                    SledJournal::repair(place.path(), Millis(START), &mut |_| {}).expect("repaired");
-                if let Repaired::Done(late) = repaired {
-                    assert!(late.findings.lost <= lost, "{} of {lost}", late.findings.lost);
-                    lost_late += late.findings.lost;
-                } else {
-                    lost_late += lost;
-                }
-                // Repaired before sled has opened it, and so before sled has cut anything off.
-                let place = tempfile::tempdir().unwrap();
-                copy(original.path(), place.path());
-                fs::write(place.path().join(&name), &content).unwrap();
-                let repaired = repair(place.path());
-                let less = survey(place.path(), options(), EVENTS).await.expect("what is repaired opens");
-                assert!(less <= lost && less == repaired.findings.lost, "{less} of {lost}");
-                lost_instead += less;
-            }
+        let opening = Instant::now();
+        let lost = survey(place.path(), options(), EVENTS).await.expect("it opens, repaired or not");
+        longest = longest.max(opening.elapsed());
+        repaired += u64::from(!named(place.path(), "damaged-").is_empty());
+        harmless += u64::from(lost == 0 && named(place.path(), "damaged-").is_empty());
+        if was_killed {
+            lost_in_all += lost;
+        } else {
+            lost_after_clean_stop += lost;
+        }
+        // Whatever a start left where it was comes back by a repair that somebody asks for.
+        if lost > 0 {
+            let late = SledJournal::repair(place.path(), Millis(START), &mut |_| {}).expect("repaired");
+            let (Repaired::Nothing(findings) | Repaired::Done(Repair { findings, .. })) = late;
+            assert!(
+                findings.lost <= lost && (was_killed || findings.lost <= 1),
+                "{} of {lost}",
+                findings.lost
+            );
         }
     }
     figure::note("flipped bytes: rounds", rounds);
-    figure::note("flipped bytes: rounds that lost nothing", harmless);
-    figure::note("flipped bytes: rounds in which opening was refused", refused);
-    figure::note("flipped bytes: rounds repaired without losing an event or an end", repaired_whole);
-    figure::note("flipped bytes: events lost in repairs", lost_in_repair);
-    figure::note("flipped bytes: ends lost in repairs, pending again", sent_again);
-    figure::note("flipped bytes: ends lost in repairs, listed", forgotten);
-    figure::note("flipped bytes: events lost, counted and listed in all rounds", lost_in_all);
+    figure::note("flipped bytes: rounds that needed nothing", harmless);
+    figure::note("flipped bytes: rounds repaired by the start", repaired);
+    figure::note("flipped bytes after a kill: events lost, counted and listed in all rounds", lost_in_all);
     figure::note(
-        "flipped bytes: events lost in the same rounds when repaired after they were opened",
-        lost_late,
+        "flipped bytes after a clean stop: events lost, counted and listed in all rounds",
+        lost_after_clean_stop,
     );
-    figure::note(
-        "flipped bytes: events lost in the same rounds when repaired before they are opened",
-        lost_instead,
-    );
-    assert!(refused * 3 <= rounds, "{refused} of {rounds} refused");
+    figure::fault(figure::Fault {
+        name: "a bit flipped anywhere in a data directory",
+        rounds: rounds as usize,
+        acknowledged: (rounds * EVENTS) as usize,
+        lost: 0,
+        twice: None,
+        recovery: longest,
+        mutation: "sled opens before anybody has looked",
+    });
+    // One flip can take the only copy of a block, and never what is behind it.
+    assert!(lost_in_all <= rounds / 20 * MOST_OF_A_BLOCK, "{lost_in_all} events lost in {rounds} rounds");
 }
 
 #[tokio::test]
@@ -313,7 +294,7 @@ async fn a_damaged_generation_does_not_hold_up_retention() {
     assert!(found.contains_key(&59) && found[&59].is_none() && found[&0].is_some());
     let ends = found.keys().map(|place| (Seq(*place), End::lost())).collect();
     journal.settle(Settling { upload: None, ends }).await.unwrap();
-    let age = Retention { age: Some(std::time::Duration::from_secs(60)), bytes: None };
+    let age = Retention { age: Some(Duration::from_secs(60)), bytes: None };
     let swept = journal.sweep(age, Millis(START + 3_600_000)).await.unwrap();
     assert_eq!((swept.generations, journal.usage().lost_events), (1, 0));
     assert_eq!(journal.kept_from(), journal.end());

@@ -10,10 +10,12 @@ use tapline::point::CommitPoint;
 /// How a process ends that aborts.
 const ABORTED: i32 = 6;
 
-/// The points that delivery passes; `tests/it/faults/point.rs` goes through them.
-fn is_of_delivery(point: CommitPoint) -> bool {
-    use CommitPoint::{TokensKept, UploadAnswered, UploadBegun, UploadSettled};
-    [UploadBegun, UploadAnswered, UploadSettled, TokensKept].contains(&point)
+/// The points that delivery passes, and those of backup, restore and repair; `tests/it/faults/point.rs` and
+/// `tests/it/journal/half.rs` go through them.
+fn is_of_others(point: CommitPoint) -> bool {
+    ["upload-", "tokens-", "backup-", "restore-", "repair-"]
+        .iter()
+        .any(|start| point.name().starts_with(start))
 }
 
 #[test]
@@ -24,7 +26,7 @@ fn a_death_at_any_named_point_of_the_journal_takes_nothing_that_was_answered() {
     let directory = tempfile::tempdir().unwrap();
     let (mut told, mut life, mut longest) = (Told::default(), 0, Duration::ZERO);
     let times: &[u64] = if figure::rounds(0, 1) == 0 { &[1, 4] } else { &[1, 2, 3, 5, 8, 13] };
-    for point in CommitPoint::ALL.iter().filter(|point| !is_of_delivery(**point)) {
+    for point in CommitPoint::ALL.iter().filter(|point| !is_of_others(**point)) {
         for times in times {
             life += 1;
             let at = format!("{}:{times}", point.name());
@@ -36,7 +38,9 @@ fn a_death_at_any_named_point_of_the_journal_takes_nothing_that_was_answered() {
             let opening = Instant::now();
             assert_eq!(check(directory.path(), &told), Losses::default(), "{at}");
             longest = longest.max(opening.elapsed());
-            assert_eq!(named(directory.path(), "dropped-"), Vec::<String>::new(), "{at}");
+            for left in ["dropped-", "damaged-"] {
+                assert_eq!(named(directory.path(), left), Vec::<String>::new(), "{at}");
+            }
         }
     }
     figure::fault(figure::Fault {

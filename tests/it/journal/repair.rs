@@ -10,10 +10,10 @@ use tapline::clock::Millis;
 use tapline::journal::sled::{Repair, RepairError, RepairStep, Repaired, SledJournal};
 use tapline::journal::{Appended, Counts, End, Journal, Seq, Settling, State, Store, Table};
 
-const EVENTS: u64 = 350;
-const ENDED: u64 = 300;
+pub(super) const EVENTS: u64 = 350;
+pub(super) const ENDED: u64 = 300;
 
-async fn filled(directory: &Path) {
+pub(super) async fn filled(directory: &Path) {
     let (journal, store) = SledJournal::open(directory, small()).unwrap();
     fill(&*journal, 0..EVENTS, 25).await;
     journal.settle(ends(0..ENDED)).await.unwrap();
@@ -21,7 +21,7 @@ async fn filled(directory: &Path) {
 }
 
 /// Zeros over the start of the log file of a database, where its first segment says which one it is.
-fn behead(directory: &Path, database: &str) {
+pub(super) fn behead(directory: &Path, database: &str) {
     let path = directory.join(database).join("db");
     let mut bytes = fs::read(&path).unwrap();
     bytes[..20].fill(0);
@@ -29,7 +29,7 @@ fn behead(directory: &Path, database: &str) {
 }
 
 /// Every file of the databases, by name.
-fn databases(directory: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(super) fn databases(directory: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     for database in [named(directory, "main"), named(directory, "gen-")].concat() {
         for file in named(&directory.join(&database), "").into_iter().filter(|file| file != "blobs") {
@@ -53,7 +53,7 @@ fn sums(counts: Counts) {
 }
 
 /// Everything is there, and it goes on.
-async fn assert_all_there(directory: &Path, at: &str) {
+pub(super) async fn assert_all_there(directory: &Path, at: &str) {
     let (journal, store) = SledJournal::open(directory, small()).unwrap();
     let found = all(&*journal).await;
     assert_eq!(found.len() as u64, EVENTS, "{at}");

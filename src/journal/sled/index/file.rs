@@ -79,6 +79,26 @@ impl TermFile {
         Self::load(directory, rows.first, rows.end())?.ok_or_else(|| failed(&"it is gone at once"))
     }
 
+    /// Whether there is an index of this version in a generation's directory.
+    pub(in crate::journal::sled) fn is_known(directory: &Path) -> bool {
+        let mut version = [0];
+        let read = File::open(directory.join(NAME)).and_then(|file| file.read_exact_at(&mut version, 0));
+        read.is_ok() && version == [VERSION]
+    }
+
+    /// An error where the index in a generation's directory is not the one of these rows.
+    pub(in crate::journal::sled) fn compare(directory: &Path, rows: &Rows) -> Result<(), JournalError> {
+        let found = std::fs::read(directory.join(NAME)).map_err(|error| unreadable(rows.first, &error))?;
+        let expected = render(rows).map_err(|error| damaged(rows.first, &error))?;
+        if found == expected {
+            return Ok(());
+        }
+        Err(damaged(
+            rows.first,
+            &"it says something else than the events, `tapline verify --repair` makes it anew",
+        ))
+    }
+
     /// The index in a generation's directory; none where there is none, or one of another version or of other events.
     pub(in crate::journal::sled) fn load(
         directory: &Path,

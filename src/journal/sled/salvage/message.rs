@@ -5,8 +5,10 @@
 //! kind, length, segment number and page id (the last three of variable length), payload. Nothing is written here.
 //!
 //! First thing to know: a message counts when its checksum and its segment's number hold, and what is unreadable is passed
-//! over byte by byte until the next one that does, so damage costs the message it hit and no other.
+//! over byte by byte until the next one that does, so damage costs the message it hit and no other. Unreadable is not yet
+//! damaged: what was never synced may be torn, and [`super::super::watermark`] knows how far it was.
 
+use super::super::watermark;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -14,6 +16,8 @@ use std::path::Path;
 
 const SEGMENT: usize = super::super::database::SEGMENT;
 const SEGMENT_HEADER: usize = 20;
+/// No message begins in the last bytes of a segment (`MAX_MSG_HEADER_LEN`).
+const RED_ZONE: usize = 32;
 const XOR: u64 = 0x7FFF_FFFF_FFFF_FFFF;
 
 const CAP: u8 = 2;
@@ -58,9 +62,20 @@ pub(super) struct Span {
 
 /// The log file of one database.
 #[derive(Debug)]
-pub(super) struct LogFile {
+pub(in crate::journal::sled) struct LogFile {
     file: File,
     segments: u64,
+    /// How far it was synced at least, where that is known.
+    synced: Option<u64>,
+}
+
+/// The segments of a log in the order written, and what their headers tell.
+#[derive(Debug, Default)]
+struct Order {
+    /// Number and place in the file, by number.
+    segments: Vec<(u64, u64)>,
+    /// How many headers are damaged.
+    damaged: u64,
 }
 
 /// The place of a readable message in its segment.
@@ -75,46 +90,48 @@ struct Found {
 
 impl LogFile {
     /// Opens the file in the directory of a database, for reading; none when there is none.
-    pub(super) fn open(directory: &Path) -> io::Result<Option<Self>> {
+    pub(in crate::journal::sled) fn open(directory: &Path) -> io::Result<Option<Self>> {
         match File::open(directory.join("db")) {
             Ok(file) => {
                 let segments = file.metadata()?.len().div_ceil(SEGMENT as u64);
-                Ok(Some(Self { file, segments }))
+                Ok(Some(Self { file, segments, synced: watermark::load(directory) }))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }
 
+    /// Bytes of the file at most.
+    pub(in crate::journal::sled) fn bytes(&self) -> u64 {
+        self.segments.saturating_mul(SEGMENT as u64)
+    }
+
+    /// Whether nothing was synced from this place of the log on.
+    pub(in crate::journal::sled) fn ends_before(&self, place: u64) -> bool {
+        self.was_synced(place) == Some(false)
+    }
+
+    /// How many places are damaged, of those from the segment on that holds `from`; headers are looked at in all.
+    pub(in crate::journal::sled) fn damage(&self, from: u64) -> io::Result<u64> {
+        let order = self.order()?;
+        let mut damaged = order.damaged + self.missing_end(&order);
+        for (number, segment) in order.segments.iter().filter(|(number, _)| *number >= from / SEGMENT as u64)
+        {
+            let scanned = scan(&self.segment(*segment)?, Some(*number));
+            damaged += self.damaged_in(&scanned, *number, &order);
+        }
+        Ok(damaged)
+    }
+
     /// Hands every readable message to `take`, in the order written; says how many places are damaged.
     pub(super) fn read(&self, take: &mut dyn FnMut(&Message<'_>)) -> io::Result<u64> {
-        let mut order = Vec::new();
-        let mut damaged = 0_u64;
-        for segment in 0..self.segments {
-            let mut header = [0; SEGMENT_HEADER];
-            let at = segment * SEGMENT as u64;
-            let known = match self.file.read_exact_at(&mut header, at) {
-                Ok(()) => segment_number(&header),
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => None,
-                Err(error) => return Err(error),
-            };
-            // Only where the header is damaged the messages are asked which segment this is.
-            let number = match known {
-                Some(number) => Some(number),
-                None => {
-                    let found = scan(&self.segment(segment)?, None).0;
-                    damaged += u64::from(!found.is_empty());
-                    found.iter().map(|message| message.number).max()
-                }
-            };
-            order.extend(number.map(|number| (number, segment)));
-        }
-        order.sort_unstable();
-        for (number, segment) in order {
-            let bytes = self.segment(segment)?;
-            let (found, gaps) = scan(&bytes, Some(number));
-            damaged += gaps;
-            for message in found {
+        let order = self.order()?;
+        let mut damaged = order.damaged + self.missing_end(&order);
+        for (number, segment) in &order.segments {
+            let bytes = self.segment(*segment)?;
+            let scanned = scan(&bytes, Some(*number));
+            damaged += self.damaged_in(&scanned, *number, &order);
+            for message in scanned.found {
                 let kind = match message.kind {
                     FREE => Kind::Free,
                     META => Kind::Meta,
@@ -125,13 +142,63 @@ impl LogFile {
                 take(&Message {
                     kind,
                     page: message.page,
-                    lsn: number.saturating_mul(SEGMENT as u64).saturating_add(message.start as u64),
+                    lsn: place(*number, message.start),
                     at: segment * SEGMENT as u64 + message.start as u64,
                     payload: bytes.get(message.start..message.end).unwrap_or_default(),
                 });
             }
         }
         Ok(damaged)
+    }
+
+    fn order(&self) -> io::Result<Order> {
+        let mut order = Order::default();
+        for segment in 0..self.segments {
+            let mut header = [0; SEGMENT_HEADER];
+            let known = match self.file.read_exact_at(&mut header, segment * SEGMENT as u64) {
+                Ok(()) => segment_number(&header),
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => None,
+                Err(error) => return Err(error),
+            };
+            // Only where the header is damaged the messages are asked which segment this is.
+            let number = match known {
+                Some(number) => Some(number),
+                None => {
+                    let found = scan(&self.segment(segment)?, None).found;
+                    let number = found.iter().map(|message| message.number).max();
+                    let is_damage =
+                        number.is_some_and(|number| self.was_synced(place(number, 0)) != Some(false));
+                    order.damaged += u64::from(is_damage);
+                    number
+                }
+            };
+            order.segments.extend(number.map(|number| (number, segment)));
+        }
+        order.segments.sort_unstable();
+        Ok(order)
+    }
+
+    // Whether the byte at a place of the log was synced, where that is known.
+    fn was_synced(&self, lsn: u64) -> Option<bool> {
+        self.synced.map(|synced| lsn <= synced)
+    }
+
+    // What was synced is gone with its segment, when that was the last one. Any other may have been given up by sled.
+    fn missing_end(&self, order: &Order) -> u64 {
+        let newest = order.segments.last().map(|(number, _)| *number);
+        let synced = self.synced.map(|synced| synced / SEGMENT as u64);
+        u64::from(synced > newest)
+    }
+
+    // Stretches of a segment that can not be read, and could be once.
+    fn damaged_in(&self, scanned: &Scanned, number: u64, order: &Order) -> u64 {
+        let is_newest = order.segments.last().is_some_and(|(newest, _)| *newest == number);
+        let between = |gap: &&usize| self.was_synced(place(number, **gap)) != Some(false);
+        let tail = scanned.tail.is_some_and(|tail| {
+            // Without a note only a message that says it belongs there, or a later segment, tells of one.
+            self.was_synced(place(number, tail)).unwrap_or(scanned.is_cut || !is_newest)
+        });
+        scanned.gaps.iter().filter(between).count() as u64 + u64::from(tail)
     }
 
     /// The bytes of a value.
@@ -163,9 +230,20 @@ fn segment_number(header: &[u8; SEGMENT_HEADER]) -> Option<u64> {
     (holds && lsn.is_multiple_of(SEGMENT as u64)).then_some(lsn / SEGMENT as u64)
 }
 
-/// The readable messages of a segment, and how many stretches between or behind them are damaged.
-fn scan(bytes: &[u8], number: Option<u64>) -> (Vec<Found>, u64) {
-    let (mut found, mut damaged, mut at) = (Vec::new(), 0, SEGMENT_HEADER);
+/// What a segment holds.
+#[derive(Debug, Default)]
+struct Scanned {
+    found: Vec<Found>,
+    /// Where something unreadable begins that has a readable message behind it.
+    gaps: Vec<usize>,
+    /// Where the unreadable rest begins, unless the segment is full.
+    tail: Option<usize>,
+    /// Whether that rest begins as a message of this segment does.
+    is_cut: bool,
+}
+
+fn scan(bytes: &[u8], number: Option<u64>) -> Scanned {
+    let (mut scanned, mut at) = (Scanned::default(), SEGMENT_HEADER);
     let mut gap_from = None;
     while at < bytes.len() {
         let Some(message) = message_at(bytes, at, number) else {
@@ -173,18 +251,25 @@ fn scan(bytes: &[u8], number: Option<u64>) -> (Vec<Found>, u64) {
             at += 1;
             continue;
         };
-        damaged += u64::from(gap_from.take().is_some());
+        scanned.gaps.extend(gap_from.take());
         at = message.end;
-        found.push(message);
+        scanned.found.push(message);
         // It fills the rest of the segment.
         if message.kind == CAP {
-            return (found, damaged);
+            return scanned;
         }
     }
-    // Behind the newest message there is nothing, or what was there before; one that says it belongs here is damage.
-    let is_ours = |at| Head::parse(bytes, at).is_some_and(|head| Some(head.number) == number);
-    damaged += u64::from(gap_from.is_some_and(is_ours));
-    (found, damaged)
+    let end = gap_from.unwrap_or(at);
+    if end.saturating_add(RED_ZONE) <= SEGMENT {
+        scanned.tail = Some(end);
+        scanned.is_cut = Head::parse(bytes, end).is_some_and(|head| Some(head.number) == number);
+    }
+    scanned
+}
+
+// The place in sled's log of a byte of a segment.
+fn place(number: u64, start: usize) -> u64 {
+    number.saturating_mul(SEGMENT as u64).saturating_add(start as u64)
 }
 
 /// What stands before a payload.

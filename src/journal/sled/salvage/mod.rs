@@ -11,7 +11,9 @@ mod message;
 mod part;
 mod tree;
 
-use self::message::{LogFile, Span};
+pub(super) use self::message::LogFile;
+
+use self::message::Span;
 use self::part::Part;
 use self::tree::{Rows, read_trees};
 use super::generation::Generation;

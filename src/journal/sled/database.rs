@@ -93,6 +93,7 @@ impl Database {
 
     /// Makes everything written so far durable.
     pub(super) fn commit(&self) -> io::Result<()> {
+        let events_until = self.watermark.events_until();
         self.db.flush().map_err(|error| self.give_up(error.into()))?;
         let reached = self.db.context.pagecache.log.stable_offset();
         point::pass(CommitPoint::LogFlushed);
@@ -100,13 +101,19 @@ impl Database {
             hook.call(&self.directory)?;
         }
         self.file.sync_data().map_err(|error| self.give_up(error))?;
-        self.watermark.note(reached);
+        self.watermark.note(reached, events_until);
         Ok(())
+    }
+
+    /// Has the note beside the database say, from the next commit on, that it holds the events before this place.
+    pub(super) fn has_events_until(&self, place: u64) {
+        self.watermark.has_events_until(place);
     }
 
     // sled syncs once more when its last handle goes, and panics when that fails; so one handle never goes.
     fn give_up(&self, error: io::Error) -> io::Error {
         std::mem::forget(self.db.clone());
+        self.watermark.end();
         error
     }
 
@@ -130,9 +137,11 @@ impl Database {
 impl Drop for Database {
     // The disk may have failed for another database only so far, and a panic of sled's would hide why the program ends.
     fn drop(&mut self) {
+        let events_until = self.watermark.events_until();
         let flushed = self.db.flush().map_err(io::Error::from);
         let reached = self.db.context.pagecache.log.stable_offset();
-        let synced = flushed.and_then(|_| self.file.sync_data()).map(|()| self.watermark.note(reached));
+        let synced =
+            flushed.and_then(|_| self.file.sync_data()).map(|()| self.watermark.note(reached, events_until));
         // What was answered is durable before, so there is nobody to tell.
         let _ = synced.map_err(|error| self.give_up(error));
     }

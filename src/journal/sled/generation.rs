@@ -77,6 +77,7 @@ impl Generation {
                 point::pass(CommitPoint::ChunkWritten);
             }
         }
+        self.database.has_events_until(first.0.saturating_add(claimed_count(bytes)));
         Ok(())
     }
 

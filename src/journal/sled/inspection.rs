@@ -4,11 +4,12 @@
 
 use super::Parts;
 use super::format::Stored;
+use super::generation::Generation;
 use super::index::{Reading, Rows, TermFile};
 use super::lock::DirectoryLock;
 use super::main_database::{Standing, is_upload};
 use super::page::{EVENTS, Page};
-use super::rebuild::check_finished;
+use super::rebuild::{check_finished, names};
 use super::salvage::Salvage;
 use super::shield::{self, Damaged, Extent};
 use crate::clock::Millis;
@@ -161,7 +162,8 @@ impl Inspection {
 /// What is wrong with a directory whose logs are damaged; none where they are whole, or where there is nothing. Nothing is
 /// opened, because whoever opens a damaged directory changes it.
 pub(super) fn inspect_damage(directory: &Path, now: Millis) -> Result<Option<Findings>, BackupError> {
-    if !directory.is_dir() {
+    let is_database = |name: &String| name == "main" || Generation::parse_name(name).is_some();
+    if !directory.is_dir() || !names(directory)?.iter().any(is_database) {
         return Ok(None);
     }
     let _lock = DirectoryLock::acquire(directory)?;

@@ -16,6 +16,7 @@ use super::database::sync_directory;
 use super::generation::Generation;
 use super::rebuild::names;
 use super::salvage::LogFile;
+use super::watermark;
 use crate::journal::JournalError;
 use std::fs::{self, File};
 use std::io;
@@ -72,6 +73,12 @@ pub(super) fn examine(directory: &Path, extent: Extent) -> io::Result<Option<Dam
         }
     }
     Ok(None)
+}
+
+/// The place after the last event that the notes beside these generations tell of.
+pub(super) fn events_until(directories: impl Iterator<Item = impl AsRef<Path>>) -> u64 {
+    let notes = directories.filter_map(|directory| watermark::load(directory.as_ref()));
+    notes.map(|synced| synced.events_until).max().unwrap_or_default()
 }
 
 /// Notes that the last stop was clean. Without the note the next start reads more, so an error is nobody's concern.

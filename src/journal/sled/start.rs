@@ -6,6 +6,7 @@ use super::committer::{Committer, Intake};
 use super::damage::Damage;
 use super::erasure::Erasures;
 use super::format::Encoder;
+use super::generation::Generation;
 use super::health::Health;
 use super::index::Index;
 use super::indexer::Indexer;
@@ -110,7 +111,8 @@ fn open_locked(
     let hook = options.on_sync.clone();
     let main = MainDatabase::open(&directory.join("main"), hook.clone(), log_end.clone(), health.clone())?;
     let main = Arc::new(main);
-    let (chain, tip) = Chain::open(directory, hook, main.known_until()?)?;
+    let known_until = main.known_until()?.max(noted_until(directory)?);
+    let (chain, tip) = Chain::open(directory, hook, known_until)?;
     let chain = Arc::new(chain);
     if let Some((oldest, _)) = chain.spans().first() {
         // A drop that was interrupted may have left the ends of its events behind.
@@ -174,6 +176,14 @@ fn open_locked(
     let witness = Witness::open(directory, &main)?;
     let store = Arc::new(SledStore::new(main, witness, lock));
     Ok((Arc::new(SledJournal { parts, threads: Mutex::new(threads) }), store))
+}
+
+// The place after the last event of which the notes beside the generations tell.
+fn noted_until(directory: &Path) -> Result<Seq, JournalError> {
+    let names = super::rebuild::names(directory)
+        .map_err(|error| JournalError::Storage(format!("the data directory can not be read: {error}")))?;
+    let generations = names.iter().filter(|name| Generation::parse_name(name).is_some());
+    Ok(Seq(shield::events_until(generations.map(|name| directory.join(name)))))
 }
 
 // A thread that panics leaves nobody waiting: its queue is closed, and who waits for an answer is told.

@@ -94,7 +94,11 @@ impl LogFile {
         match File::open(directory.join("db")) {
             Ok(file) => {
                 let segments = file.metadata()?.len().div_ceil(SEGMENT as u64);
-                Ok(Some(Self { file, segments, synced: watermark::load(directory) }))
+                Ok(Some(Self {
+                    file,
+                    segments,
+                    synced: watermark::load(directory).map(|synced| synced.reached),
+                }))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),

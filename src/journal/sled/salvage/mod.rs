@@ -153,6 +153,7 @@ impl Salvage {
             None => 0,
         };
         let known = known.max(self.was.log_until).max(self.was.settled_until);
+        let known = known.max(super::shield::events_until(self.parts.iter().map(|(_, directory)| directory)));
         for (first, directory) in self.parts.iter().rev() {
             if let Some(reached) = Part::open(*first, Seq(u64::MAX), directory)?.reached()? {
                 return Ok(Seq(known).max(reached));

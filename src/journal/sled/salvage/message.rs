@@ -18,6 +18,8 @@ const SEGMENT: usize = super::super::database::SEGMENT;
 const SEGMENT_HEADER: usize = 20;
 /// No message begins in the last bytes of a segment (`MAX_MSG_HEADER_LEN`).
 const RED_ZONE: usize = 32;
+/// What was never written.
+const ZEROS: [u8; 4096] = [0; 4096];
 const XOR: u64 = 0x7FFF_FFFF_FFFF_FFFF;
 
 const CAP: u8 = 2;
@@ -121,8 +123,11 @@ impl LogFile {
         let mut damaged = order.damaged + self.missing_end(&order);
         for (number, segment) in order.segments.iter().filter(|(number, _)| *number >= from / SEGMENT as u64)
         {
-            let scanned = scan(&self.segment(*segment)?, Some(*number));
-            damaged += self.damaged_in(&scanned, *number, &order);
+            let mut bytes = self.segment(*segment)?;
+            // Nothing that was never synced can be damaged.
+            let synced = self.synced.map(|synced| synced.saturating_add(1).saturating_sub(place(*number, 0)));
+            bytes.truncate(synced.and_then(|length| usize::try_from(length).ok()).unwrap_or(SEGMENT));
+            damaged += self.damaged_in(&scan(&bytes, Some(*number)), *number, &order);
         }
         Ok(damaged)
     }
@@ -252,7 +257,7 @@ fn scan(bytes: &[u8], number: Option<u64>) -> Scanned {
     while at < bytes.len() {
         let Some(message) = message_at(bytes, at, number) else {
             gap_from.get_or_insert(at);
-            at += 1;
+            at += empty_from(bytes, at).max(1);
             continue;
         };
         scanned.gaps.extend(gap_from.take());
@@ -269,6 +274,14 @@ fn scan(bytes: &[u8], number: Option<u64>) -> Scanned {
         scanned.is_cut = Head::parse(bytes, end).is_some_and(|head| Some(head.number) == number);
     }
     scanned
+}
+
+// How many bytes from `at` on can hold no beginning of a message, because they are zero; looked at in large steps only.
+fn empty_from(bytes: &[u8], at: usize) -> usize {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let empty = rest.chunks_exact(ZEROS.len()).take_while(|chunk| **chunk == ZEROS).count();
+    // A message begins with four bytes that may be zero, and then with one that is not.
+    (empty * ZEROS.len()).saturating_sub(4)
 }
 
 // The place in sled's log of a byte of a segment.

@@ -6,8 +6,10 @@ use super::subject::{START, fill, named, small};
 use crate::support::app::TestApp;
 use std::fs;
 use std::path::Path;
+use std::thread;
 use tapline::app::{DataDirectory, Repaired, inspect_damage, repair_directory};
 use tapline::clock::Millis;
+use tapline::journal::backup::Finding;
 use tapline::journal::sled::SledJournal;
 use tapline::journal::{Journal, Store, Table};
 
@@ -55,6 +57,12 @@ async fn looking_at_a_damaged_directory_says_so_and_changes_nothing() {
     assert!(databases(directory.path()) == before && named(directory.path(), "damaged-").is_empty());
 }
 
+/// What `tapline verify --data` says; on a thread of its own, because a verb brings a runtime.
+fn problems(directory: &Path) -> Vec<Finding> {
+    let inspect = || DataDirectory::open(directory).unwrap().inspect().unwrap().problems;
+    thread::scope(|scope| scope.spawn(inspect).join().unwrap())
+}
+
 /// A directory with an account and events.
 async fn owned(directory: &Path) {
     let (journal, store) = SledJournal::open(directory, small()).unwrap();
@@ -88,8 +96,8 @@ async fn where_an_account_was_lost_the_first_start_page_stays_closed_and_readyz_
             assert!(ready.text().contains(expected), "{name}: {}", ready.text());
         }
         let data = app.stop().await;
-        let findings = DataDirectory::open(data.path()).unwrap().inspect().unwrap();
-        let places: Vec<_> = findings.problems.iter().map(|problem| problem.place.as_str()).collect();
+        let problems = problems(data.path());
+        let places: Vec<_> = problems.iter().map(|problem| problem.place.as_str()).collect();
         assert_eq!(places, ["the table `users`"], "{name}");
         // With an account there is nothing to be said any more.
         {
@@ -112,14 +120,13 @@ async fn an_index_that_says_something_else_than_the_log_is_reported_and_made_ane
     }
     let path = directory.path().join("gen-00000000000000000100/terms");
     let whole = fs::read(&path).unwrap();
-    let problems = || DataDirectory::open(directory.path()).unwrap().inspect().unwrap().problems;
-    assert_eq!(problems(), []);
+    assert_eq!(problems(directory.path()), []);
     let mut bytes = whole.clone();
     let last = bytes.len() - 1;
     bytes[last] ^= 1;
     fs::write(&path, &bytes).unwrap();
     for _ in 0..2 {
-        let found = problems();
+        let found = problems(directory.path());
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].place.contains("ev_100") && found[0].what.contains("--repair"), "{found:?}");
     }
@@ -128,7 +135,7 @@ async fn an_index_that_says_something_else_than_the_log_is_reported_and_made_ane
     let Repaired::Nothing(findings) = repaired else { panic!("the log is whole: {repaired:?}") };
     assert_eq!(findings.problem_count, 1);
     assert_eq!(fs::read(&path).unwrap(), whole);
-    assert_eq!(problems(), []);
+    assert_eq!(problems(directory.path()), []);
 }
 
 #[tokio::test]

@@ -273,7 +273,7 @@ async fn a_byte_flipped_anywhere_never_panics_never_serves_garbage_and_loses_not
         lost: 0,
         twice: None,
         recovery: longest,
-        mutation: "sled opens before anybody has looked",
+        mutation: "not tried",
     });
     // One flip can take the only copy of a block, and never what is behind it.
     assert!(lost_in_all <= rounds / 20 * MOST_OF_A_BLOCK, "{lost_in_all} events lost in {rounds} rounds");

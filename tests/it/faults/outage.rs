@@ -197,7 +197,7 @@ async fn records_that_are_refused_among_good_ones_die_and_nothing_else() {
     let is_good = |upload: &&Upload| upload.records.iter().all(|record| number(record) % 50 != 7);
     let taken: Vec<u64> = uploads.iter().filter(is_good).flat_map(|u| u.records.iter().map(number)).collect();
     // The last of the others wait until something else is taken, or as long as an event may be old.
-    let all_good_taken = uploads.iter().filter(is_good).next_back().unwrap().at;
+    let all_good_taken = uploads.iter().rfind(is_good).unwrap().at;
     assert_eq!(assert_ends(&rig, &taken).await, 0);
     figure::fault(Fault {
         name: "CleverTap: 400 to every upload that holds one of 20 records",

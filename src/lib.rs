@@ -34,6 +34,9 @@ pub mod admin;
 pub mod resend;
 
 #[cfg(feature = "server")]
+mod sse;
+
+#[cfg(feature = "server")]
 pub mod web;
 
 #[cfg(feature = "server")]

@@ -28,6 +28,7 @@ mod token;
 
 pub mod event;
 pub mod resend;
+pub mod tail;
 
 pub use account::{LoginOutcome, UserName};
 pub use deletion::{DeletionOutcome, DeletionState, MOST_ASKED, MOST_PERSONS};
@@ -59,6 +60,7 @@ use handover::Handover;
 use password::Passwords;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tail::TailDesk;
 use throttle::Throttle;
 
 /// What the use cases stand on, handed over by the composition root.
@@ -95,6 +97,7 @@ pub struct Admin {
     /// Held while a job that sends again is numbered and stored.
     ordering: tokio::sync::Mutex<()>,
     resends: Arc<tokio::sync::Notify>,
+    tails: TailDesk,
 }
 
 impl Admin {
@@ -108,6 +111,7 @@ impl Admin {
             saving: tokio::sync::Mutex::default(),
             ordering: tokio::sync::Mutex::default(),
             resends: Arc::default(),
+            tails: TailDesk::default(),
         }
     }
 

@@ -106,6 +106,17 @@ impl Admin {
         .await
     }
 
+    /// Whether a cookie still opens a session. Deliberately without noting that it is in use: a page that is left open
+    /// and only listens is not somebody who is there.
+    pub async fn session_lasts(&self, cookie: &SessionCookie) -> Result<bool, AdminError> {
+        let (now, digest) = (self.now(), cookie.digest());
+        self.stored(move |store| {
+            let Some(bytes) = store.get(Table::Sessions, digest.as_bytes())? else { return Ok(false) };
+            Ok(!decode::<Session>("session", &bytes)?.is_over(now))
+        })
+        .await
+    }
+
     /// Signs out. Ending what is no session is fine.
     pub async fn end_session(&self, cookie: &SessionCookie) -> Result<(), AdminError> {
         let digest = cookie.digest();

@@ -8,6 +8,7 @@
 use super::{Problem, RequestError};
 use crate::admin::{Admin, ApiCaller, IdempotencyKey};
 use actix_web::HttpRequest;
+use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::{Bytes, Data, Query};
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -31,6 +32,16 @@ impl Call {
     /// A call that has been let in.
     pub(super) fn new(admin: Data<Admin>, caller: ApiCaller, body: Bytes, request: HttpRequest) -> Self {
         Self { admin, caller, body, request }
+    }
+
+    /// A header's value, as text.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.request.headers().get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The token that was shown; for calls that last and have to ask again whether it still counts.
+    pub(super) fn token(&self) -> &str {
+        bearer(&self.request).unwrap_or_default()
     }
 
     /// What stands in the address where the row's path has `{name}`; empty where it has no such place.
@@ -57,6 +68,13 @@ impl Call {
             Problem::Invalid(vec![RequestError::parameter(IDEMPOTENCY_KEY, detail)])
         })
     }
+}
+
+/// The token in a request's `Authorization` header, if that is of the kind.
+pub(super) fn bearer(request: &HttpRequest) -> Option<&str> {
+    let value = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok())?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 /// The parameters of a query, and the problems found so far.
@@ -98,11 +116,28 @@ impl Parameters {
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Option<T> {
         let text = self.take(name)?;
-        let value = parse(&text);
+        self.check(name, expected, Some(&text), parse)
+    }
+
+    /// Reads what stands elsewhere, as in a header, and is judged with the parameters.
+    pub(super) fn check<T>(
+        &mut self,
+        name: &str,
+        expected: &str,
+        text: Option<&str>,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let text = text?;
+        let value = parse(text);
         if value.is_none() {
             self.errors.push(RequestError::parameter(name, format!("expected {expected}, found `{text}`")));
         }
         value
+    }
+
+    /// Adds what others found to be wrong.
+    pub(super) fn complain(&mut self, errors: impl Iterator<Item = RequestError>) {
+        self.errors.extend(errors);
     }
 
     /// Whatever was not taken is not known; ends in all the problems, if there are any.

@@ -1,11 +1,10 @@
 //! The one way into every call: token, permission, media type and size are checked here and nowhere else.
 
 use super::answer::finish;
-use super::call::Call;
+use super::call::{Call, bearer};
 use super::route::{Body, Row};
 use super::{Problem, body};
 use crate::admin::{Admin, ApiCaller, Permission};
-use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::{Bytes, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -35,12 +34,8 @@ async fn answer(
 
 /// Who shows a good token that allows this.
 async fn caller(request: &HttpRequest, admin: &Admin, permission: Permission) -> Result<ApiCaller, Problem> {
-    let value = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let (scheme, token) = value.and_then(|value| value.split_once(' ')).ok_or(Problem::Unauthorised)?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(Problem::Unauthorised);
-    }
-    let caller = admin.api_caller(token.trim()).await?.ok_or(Problem::Unauthorised)?;
+    let token = bearer(request).ok_or(Problem::Unauthorised)?;
+    let caller = admin.api_caller(token).await?.ok_or(Problem::Unauthorised)?;
     if caller.may(permission) { Ok(caller) } else { Err(Problem::Forbidden) }
 }
 

@@ -11,12 +11,14 @@ mod body;
 mod call;
 mod deletion;
 mod dispatch;
+mod events;
 mod member;
 mod preview;
 mod problem;
 mod replays;
 mod route;
 mod rules;
+mod stream;
 
 pub use problem::{MEDIA_TYPE, Problem, RequestError};
 pub use route::{Body, ROWS, Row};

@@ -66,6 +66,7 @@ impl Application {
         };
         Stopping {}.tell();
         self.stopping.begin();
+        self.app.admin.end_tails();
         let grace = if ended.is_ok() { self.stop_grace } else { Duration::ZERO };
         let drain = self.stop_drain;
         let draining = async {

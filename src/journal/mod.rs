@@ -335,6 +335,13 @@ pub trait Journal: Send + Sync + 'static {
     /// Told whenever [`Self::end`] moves.
     fn grown(&self) -> tokio::sync::watch::Receiver<Seq>;
 
+    /// Counts up whenever ends became durable, by [`Self::settle`] or [`Self::replace`]. Whoever tells of none never counts.
+    fn ended(&self) -> tokio::sync::watch::Receiver<u64> {
+        static NEVER: std::sync::LazyLock<tokio::sync::watch::Sender<u64>> =
+            std::sync::LazyLock::new(Default::default);
+        NEVER.subscribe()
+    }
+
     /// Everything before this place has ended. Reading starts here after a restart.
     fn settled_until(&self) -> Seq;
 

@@ -16,6 +16,7 @@ mod response;
 mod route;
 mod schema;
 mod shell;
+mod stream;
 mod taste;
 mod view;
 mod visit;

@@ -1,8 +1,8 @@
 //! Every page of the console, with the permission it needs. A row can not be written without one.
 
-use super::page::{event, events, login, overview, preview, resends, settings, setup, token};
+use super::page::{again, event, events, login, overview, preview, resends, settings, setup, token};
 use super::visit::{Answer, Visit};
-use super::{asset, schema, taste};
+use super::{asset, schema, stream, taste};
 use crate::admin::Permission::{
     self, Anyone, EditSettings, ManageTokens, Preview, Resend, SeeEvents, SignedIn,
 };
@@ -45,10 +45,14 @@ pub static ROWS: &[Row] = &[
     post("/logout", SignedIn, |v| Box::pin(login::leave(v))),
     get("/", SeeEvents, |v| Box::pin(overview::show(v))),
     get("/events", SeeEvents, |v| Box::pin(events::show(v))),
+    // Before the address of an event, which it would be otherwise.
+    get("/events/stream", SeeEvents, |v| Box::pin(stream::follow(v))),
     get("/events/{id}", SeeEvents, |v| Box::pin(event::show(v))),
     post("/events/{id}", Preview, |v| Box::pin(event::preview(v))),
     post("/events/{id}/resend", Resend, |v| Box::pin(resends::one(v))),
     get("/resends", SeeEvents, |v| Box::pin(resends::show(v))),
+    post("/resends", Resend, |v| Box::pin(again::order(v))),
+    get("/resends/new", Resend, |v| Box::pin(again::show(v))),
     get("/resends/{id}", SeeEvents, |v| Box::pin(resends::show_one(v))),
     post("/resends/{id}/cancel", Resend, |v| Box::pin(resends::cancel(v))),
     get("/preview", Preview, |v| Box::pin(preview::show(v))),

@@ -1,5 +1,10 @@
 //! The REST API over a real connection.
 
+/// Lists of events, one event, its attempts.
+mod events;
+/// The log as it grows.
+mod stream;
+
 use crate::support::app::TestApp;
 use crate::support::http::Request;
 use serde_json::Value;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What each room may import. Only `app` knows everything.
-const ARROWS: [(&str, &[&str]); 17] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("engine", &["engine"]),
     ("clock", &[]),
     ("point", &[]),
@@ -20,8 +20,9 @@ const ARROWS: [(&str, &[&str]); 17] = [
     ("simulator", &["simulator", "settings"]),
     ("admin", &["admin", "delivery", "journal", "engine", "clock", "settings", "rulebook", "telemetry"]),
     ("resend", &["resend", "admin", "delivery", "journal", "clock", "telemetry"]),
-    ("web", &["web", "admin", "journal", "engine", "clock", "settings", "telemetry"]),
-    ("api", &["api", "admin", "journal", "engine", "clock", "settings", "telemetry"]),
+    ("sse", &["admin", "telemetry"]),
+    ("web", &["web", "sse", "admin", "journal", "engine", "clock", "settings", "telemetry"]),
+    ("api", &["api", "sse", "admin", "journal", "engine", "clock", "settings", "telemetry"]),
     (
         "cli",
         &[

@@ -102,14 +102,19 @@ impl Filter {
         Query { terms, standing, code: self.code.clone(), from: self.from, to: self.to }
     }
 
+    /// Whether it may let an event through that has no end yet.
+    pub(super) fn shows_pending(&self) -> bool {
+        self.code.is_none() && self.state.is_none_or(|state| state == StageFilter::Pending)
+    }
+
     /// Whether it lets an event with this end through, as far as the end decides.
-    pub(super) fn admit_end(&self, entry: &Entry, end: Option<&End>) -> bool {
+    pub(in crate::admin) fn admit_end(&self, entry: &Entry, end: Option<&End>) -> bool {
         let state = self.state.is_none_or(|state| state.name() == Stage::of(entry, end).name());
         state && self.code.as_ref().is_none_or(|code| reason_code(entry, end) == Some(code))
     }
 
     /// Whether it lets an event through, as far as its end does not decide; if so, with its summary.
-    pub(super) fn admit_entry(&self, entry: &Entry) -> Option<Summary> {
+    pub(in crate::admin) fn admit_entry(&self, entry: &Entry) -> Option<Summary> {
         let since = self.from.is_none_or(|from| entry.received_at >= from);
         if !since || self.to.is_some_and(|to| entry.received_at >= to) {
             return None;

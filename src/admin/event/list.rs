@@ -6,13 +6,16 @@
 
 use super::filter::reason_code;
 use super::{Filter, Stage, Summary, end_of};
+use crate::admin::tail::{BACK, Mark};
 use crate::admin::{Admin, AdminError};
 use crate::clock::Millis;
-use crate::journal::{Block, Effort, End, Journal, JournalError, Seq};
+use crate::journal::{Block, Effort, End, Entry, Journal, JournalError, Seq};
 use std::sync::Arc;
 
-/// Rows on a page.
+/// Rows on a page, unless more or fewer are asked for.
 const ROWS: usize = 50;
+/// The most rows that can be asked for at once.
+pub const MOST_ROWS: usize = 200;
 /// Events looked at for one page; what remains is a click away.
 const LOOKED_AT_MOST: usize = 10_000;
 /// Bytes of events looked at for one page, which bounds the time where events are large.
@@ -37,6 +40,20 @@ pub struct Row {
     pub code: Option<String>,
 }
 
+impl Row {
+    /// The row of an event with this end.
+    pub(in crate::admin) fn of(place: Seq, entry: &Entry, end: Option<&End>, summary: Summary) -> Self {
+        Self {
+            seq: place,
+            received_at: entry.received_at,
+            is_erased: entry.erased_at.is_some(),
+            stage: Stage::of(entry, end),
+            summary,
+            code: reason_code(entry, end).cloned(),
+        }
+    }
+}
+
 /// A page of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventList {
@@ -50,14 +67,29 @@ pub struct EventList {
     pub back_to: Option<Millis>,
     /// Whether the page is short because it looked at as many events as it may.
     pub cut_short: bool,
+    /// Where a tail goes on from a page of the newest events, so that neither an event nor an end is missed between.
+    pub mark: Mark,
 }
 
 impl Admin {
-    /// The events before `before` (or the newest) that `filter` lets through.
+    /// The events before `before` (or the newest) that `filter` lets through, a page of them.
     pub async fn events(&self, filter: &Filter, before: Option<Seq>) -> Result<EventList, AdminError> {
+        self.events_at_most(filter, before, ROWS).await
+    }
+
+    /// The same, with so many rows at most: 1 to [`MOST_ROWS`].
+    pub async fn events_at_most(
+        &self,
+        filter: &Filter,
+        before: Option<Seq>,
+        most: usize,
+    ) -> Result<EventList, AdminError> {
         let journal = &*self.ground.journal;
-        let start = before.unwrap_or_else(|| journal.end()).min(journal.end());
-        let mut search = Search::new(journal, filter);
+        let most = most.clamp(1, MOST_ROWS);
+        // Before any row is read: an end that comes meanwhile is told once more, and none is missed.
+        let (end, settled_until) = (journal.end(), journal.settled_until());
+        let start = before.unwrap_or(end).min(end);
+        let mut search = Search::new(journal, filter, most);
         let (query, mut effort) = (filter.query(), Effort::new(STEPS));
         let mut at = start;
         while at > journal.kept_from() && search.goes_on() {
@@ -68,10 +100,17 @@ impl Admin {
             tokio::task::yield_now().await;
         }
         let next = Some(at).filter(|at| *at > journal.kept_from());
-        let cut_short = next.is_some() && search.rows.len() < ROWS;
+        let cut_short = next.is_some() && search.rows.len() < most;
         let searched = start.0.saturating_sub(at.0.max(journal.kept_from().0));
         let back_to = if cut_short { search.received_at(at).await? } else { None };
-        Ok(EventList { rows: search.rows, next, searched, back_to, cut_short })
+        let pending = search.rows.iter().rev().find(|row| row.stage == Stage::Pending).map(|row| row.seq);
+        let open_from = match filter.shows_pending() {
+            true => pending.unwrap_or(end),
+            // Any event on its way may come to be let through.
+            false => settled_until.max(Seq(end.0.saturating_sub(BACK))),
+        };
+        let mark = Mark::new(end, open_from);
+        Ok(EventList { rows: search.rows, next, searched, back_to, cut_short, mark })
     }
 }
 
@@ -80,6 +119,7 @@ struct Search<'a> {
     journal: &'a dyn Journal,
     filter: &'a Filter,
     rows: Vec<Row>,
+    most: usize,
     looked_at: usize,
     bytes: usize,
     is_over: bool,
@@ -89,14 +129,14 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(journal: &'a dyn Journal, filter: &'a Filter) -> Self {
+    fn new(journal: &'a dyn Journal, filter: &'a Filter, most: usize) -> Self {
         let (rows, block, ends) = (Vec::new(), None, None);
-        Self { journal, filter, rows, looked_at: 0, bytes: 0, is_over: false, block, ends }
+        Self { journal, filter, rows, most, looked_at: 0, bytes: 0, is_over: false, block, ends }
     }
 
     fn goes_on(&self) -> bool {
         let is_bounded = self.looked_at < LOOKED_AT_MOST && self.bytes < BYTES_AT_MOST;
-        is_bounded && !self.is_over && self.rows.len() < ROWS
+        is_bounded && !self.is_over && self.rows.len() < self.most
     }
 
     // Looks at the events at these places; where it had to stop, after which one.
@@ -118,14 +158,7 @@ impl<'a> Search<'a> {
             };
             let end = end_of(&block, &ends, place);
             if self.filter.admit_end(entry, end) {
-                self.rows.push(Row {
-                    seq: place,
-                    received_at: entry.received_at,
-                    is_erased: entry.erased_at.is_some(),
-                    stage: Stage::of(entry, end),
-                    summary,
-                    code: reason_code(entry, end).cloned(),
-                });
+                self.rows.push(Row::of(place, entry, end, summary));
             }
             self.ends = Some(ends);
         }

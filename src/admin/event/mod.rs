@@ -6,11 +6,13 @@
 mod detail;
 mod filter;
 mod list;
+mod reading;
 mod summary;
 
 pub use detail::{Again, EventDetail};
 pub use filter::{Filter, StageFilter};
-pub use list::{EventList, Row};
+pub use list::{EventList, MOST_ROWS, Row};
+pub use reading::FilterProblem;
 pub use summary::{Summary, Who};
 
 use crate::journal::{Block, End, Entry, Seq, State};
@@ -79,7 +81,7 @@ impl From<State> for Stage {
 }
 
 /// The end of one event of a block, unless it is pending.
-fn end_of<'a>(block: &Block, ends: &'a [Option<End>], seq: Seq) -> Option<&'a End> {
+pub(super) fn end_of<'a>(block: &Block, ends: &'a [Option<End>], seq: Seq) -> Option<&'a End> {
     let index = usize::try_from(seq.0.checked_sub(block.first.0)?).ok()?;
     ends.get(index)?.as_ref()
 }

@@ -29,6 +29,7 @@ const BLOCK_EVENTS: usize = 256;
 pub struct MemoryJournal {
     log: Mutex<Log>,
     grown: watch::Sender<Seq>,
+    ended: watch::Sender<u64>,
     next_upload: AtomicU64,
 }
 
@@ -74,7 +75,8 @@ impl MemoryJournal {
             append_failures: VecDeque::new(),
             settle_failures: VecDeque::new(),
         };
-        Self { log: Mutex::new(log), grown: watch::Sender::new(Seq(0)), next_upload: AtomicU64::new(1) }
+        let (grown, ended) = (watch::Sender::new(Seq(0)), watch::Sender::default());
+        Self { log: Mutex::new(log), grown, ended, next_upload: AtomicU64::new(1) }
     }
 
     /// From now on an append that would leave more than `events` without an end is answered [`AppendError::Full`].
@@ -91,6 +93,12 @@ impl MemoryJournal {
     /// Makes the next settling fail with `error` and store nothing. Several failures are used up in turn.
     pub fn fail_next_settle(&self, error: JournalError) {
         self.log().settle_failures.push_back(error);
+    }
+
+    fn settle_by(&self, by: Option<ResendId>, settling: Settling) -> Result<(), JournalError> {
+        let settled = self.log().settle(by, settling);
+        self.ended.send_modify(|count| *count += 1);
+        settled
     }
 
     fn log(&self) -> MutexGuard<'_, Log> {
@@ -227,16 +235,20 @@ impl Journal for MemoryJournal {
         self.grown.subscribe()
     }
 
+    fn ended(&self) -> watch::Receiver<u64> {
+        self.ended.subscribe()
+    }
+
     fn settled_until(&self) -> Seq {
         Seq(self.log().settled_until as u64)
     }
 
     async fn settle(&self, settling: Settling) -> Result<(), JournalError> {
-        self.log().settle(None, settling)
+        self.settle_by(None, settling)
     }
 
     async fn replace(&self, by: ResendId, settling: Settling) -> Result<(), JournalError> {
-        self.log().settle(Some(by), settling)
+        self.settle_by(Some(by), settling)
     }
 
     async fn replaced(&self, block: &Block) -> Result<Vec<Option<Replaced>>, JournalError> {

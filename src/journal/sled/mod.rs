@@ -304,6 +304,10 @@ impl Journal for SledJournal {
         self.parts.grown.subscribe()
     }
 
+    fn ended(&self) -> watch::Receiver<u64> {
+        self.parts.settler.ended()
+    }
+
     fn settled_until(&self) -> Seq {
         self.parts.settled_until()
     }

@@ -14,7 +14,7 @@ use crate::telemetry::Cause;
 use crate::telemetry::event::UploadNumbersNotReserved;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// Upload numbers that are reserved at once; so many are skipped at most when the process is killed.
 const UPLOADS_AHEAD: u64 = 1024;
@@ -45,6 +45,7 @@ pub(super) struct Settler {
     log_end: Arc<AtomicU64>,
     next_upload: AtomicU64,
     reserving: AtomicBool,
+    ended: watch::Sender<u64>,
 }
 
 impl Settler {
@@ -66,6 +67,7 @@ impl Settler {
             log_end,
             next_upload: AtomicU64::new(next),
             reserving: AtomicBool::new(false),
+            ended: watch::Sender::default(),
         })
     }
 
@@ -95,6 +97,11 @@ impl Settler {
             self.reserve_uploads();
         }
         UploadId(id)
+    }
+
+    /// Counts up whenever ends became durable.
+    pub(super) fn ended(&self) -> watch::Receiver<u64> {
+        self.ended.subscribe()
     }
 
     /// Takes nothing more; what was handed over is still made durable.
@@ -156,6 +163,7 @@ impl Settler {
                 .map(|()| ledger.keep(proposal))
         };
         point::pass(CommitPoint::EndsSynced);
+        self.ended.send_modify(|count| *count = count.wrapping_add(1));
         for answer in to_answer {
             // Who went away does not need to know.
             let _ = answer.send(match &written {

@@ -17,10 +17,13 @@ pub(crate) enum Unanswered {
     Json,
     /// The rules could not be read, to preview or to validate with them.
     Rules,
+    /// A stream of events broke off.
+    Stream,
 }
 
 impl Listed for Unanswered {
-    const LIST: &'static [Self] = &[Self::Page, Self::Template, Self::Call, Self::Json, Self::Rules];
+    const LIST: &'static [Self] =
+        &[Self::Page, Self::Template, Self::Call, Self::Json, Self::Rules, Self::Stream];
 
     fn word(self) -> &'static str {
         match self {
@@ -29,6 +32,7 @@ impl Listed for Unanswered {
             Self::Call => "call_failed",
             Self::Json => "answer_not_written",
             Self::Rules => "rules_not_read",
+            Self::Stream => "stream_broken_off",
         }
     }
 }

@@ -1,18 +1,22 @@
 //! The list of events. Its whole state is in the address, so that it can be kept, shared and gone back to.
 
-use crate::admin::event::{Filter, StageFilter};
+use crate::admin::event::{EventList, Filter, FilterProblem, StageFilter};
+use crate::admin::tail::Mark;
 use crate::clock::Millis;
-use crate::engine::event::time::parse_iso;
 use crate::journal::Seq;
+use crate::web::dispatch::encode;
 use crate::web::form::Form;
 use crate::web::response::html;
 use crate::web::shell::{Nav, Shell};
-use crate::web::view::{Moment, RowView};
+use crate::web::view::{Moment, Prose, RowView};
 use crate::web::visit::{Answer, Visit};
 use askama::Template;
 
 /// The types of Segment's calls, as the filter offers them.
 const KINDS: [&str; 7] = ["track", "identify", "page", "screen", "group", "alias", "delete"];
+
+/// What the address may hold beside the filter: where a page begins, and that the live view is on.
+const BESIDE: [&str; 2] = ["before", "live"];
 
 #[derive(Template)]
 #[template(path = "page/events.html")]
@@ -20,13 +24,17 @@ struct EventsPage {
     shell: Shell,
     filter: Filter,
     is_filtered: bool,
-    /// A time that is none, as it came.
-    not_a_time: Option<String>,
+    /// What of the address was not understood: the name, and why.
+    problems: Vec<(String, Prose)>,
     /// Whether the page begins with the newest event.
     is_newest: bool,
     rows: Vec<RowView>,
-    /// The address of what follows.
-    next: Option<String>,
+    /// The filter as a query, without a question mark.
+    query: String,
+    /// What follows begins before this.
+    next: Option<Seq>,
+    /// Where the live view goes on.
+    mark: Mark,
     searched: u64,
     back_to: Option<Moment>,
     cut_short: bool,
@@ -58,74 +66,84 @@ impl EventsPage {
     // As the browser's field for a date and a time has it: to the second, without a zone.
     fn time_of(&self, name: &str) -> String {
         let value = if name == "from" { self.filter.from } else { self.filter.to };
-        let text = value.map(render_time).unwrap_or_default();
+        let text = value.map(|at: Millis| Moment::new(at, at).iso).unwrap_or_default();
         text.get(..19).unwrap_or_default().to_owned()
+    }
+
+    /// The address of what follows; of the list itself where nothing does.
+    fn older(&self) -> String {
+        match (self.next, self.query.is_empty()) {
+            (None, _) => self.newest(),
+            (Some(next), true) => format!("/events?before={next}"),
+            (Some(next), false) => format!("/events?before={next}&{}", self.query),
+        }
+    }
+
+    /// The address of the events before a place, which is to be written behind it.
+    fn before(&self) -> String {
+        match self.query.is_empty() {
+            true => "/events?before=".to_owned(),
+            false => format!("/events?{}&before=", self.query),
+        }
+    }
+
+    /// The address of the newest events.
+    fn newest(&self) -> String {
+        if self.query.is_empty() { "/events".to_owned() } else { format!("/events?{}", self.query) }
     }
 }
 
 /// `GET /events`.
 pub(in crate::web) async fn show(visit: Visit) -> Answer {
     let query = visit.query();
-    let filter = filter_of(&query);
-    let times = ["from", "to"].into_iter().filter_map(|name| query.filled(name));
-    let not_a_time = times.into_iter().find(|text| parse_iso(text).is_none());
+    let (filter, problems) = filter_of(&query);
     let before = Seq::parse(query.get("before"));
     let list = visit.admin.events(&filter, before).await?;
+    let EventList { rows, next, searched, back_to, cut_short, mark } = list;
     let now = visit.admin.now();
     html(&EventsPage {
         shell: Shell::of(&visit, Nav::Events),
         is_filtered: !filter.is_empty(),
-        not_a_time,
+        problems: problems.iter().map(said).collect(),
         is_newest: before.is_none(),
-        next: list.next.map(|next| address(&filter, next)),
+        query: query_of(&filter),
         filter,
-        searched: list.searched,
-        back_to: list.back_to.map(|at| Moment::new(at, now)),
-        cut_short: list.cut_short,
-        rows: list.rows.into_iter().map(|row| RowView::new(row, now)).collect(),
+        next,
+        mark,
+        searched,
+        back_to: back_to.map(|at| Moment::new(at, now)),
+        cut_short,
+        rows: rows.into_iter().map(|row| RowView::new(row, now)).collect(),
         origin: visit.origin(),
         has_write_key: visit.admin.overview().has_write_key,
     })
 }
 
-fn filter_of(query: &Form) -> Filter {
-    let time = |name| query.filled(name).as_deref().and_then(parse_iso).map(Millis);
-    Filter {
-        state: StageFilter::parse(query.get("state")),
-        kind: query.filled("type"),
-        event: query.filled("event"),
-        name: query.filled("name"),
-        user: query.filled("user"),
-        code: query.filled("code"),
-        text: query.filled("text"),
-        from: time("from"),
-        to: time("to"),
-    }
-}
-
-fn render_time(at: Millis) -> String {
-    Moment::new(at, at).iso
-}
-
-fn address(filter: &Filter, before: Seq) -> String {
-    use crate::web::dispatch::encode;
-    let mut address = format!("/events?before={before}");
-    let state = filter.state.map(|state| state.name().to_owned());
-    let parts = [
-        ("state", &state),
-        ("type", &filter.kind),
-        ("event", &filter.event),
-        ("name", &filter.name),
-        ("user", &filter.user),
-        ("code", &filter.code),
-        ("text", &filter.text),
-        ("from", &filter.from.map(render_time)),
-        ("to", &filter.to.map(render_time)),
-    ];
-    for (name, value) in parts {
-        if let Some(value) = value {
-            address.push_str(&format!("&{name}={}", encode(value)));
+/// The filter of an address, and everything of the address that is none.
+fn filter_of(query: &Form) -> (Filter, Vec<FilterProblem>) {
+    let (filter, mut problems) = Filter::read(|name| query.get(name).to_owned());
+    let mut seen: Vec<&str> = Vec::new();
+    for (name, value) in query.iter() {
+        let known = Filter::NAMES.contains(&name) || BESIDE.contains(&name);
+        if !known && !seen.contains(&name) {
+            problems.push(FilterProblem::Unknown { name: name.to_owned() });
+        } else if known && seen.contains(&name) {
+            problems.push(FilterProblem::Twice { name: name.to_owned() });
+        }
+        seen.push(name);
+        if name == "before" && !value.is_empty() && Seq::parse(value).is_none() {
+            problems.push(FilterProblem::Place { found: value.to_owned() });
         }
     }
-    address
+    (filter, problems)
+}
+
+fn said(problem: &FilterProblem) -> (String, Prose) {
+    (problem.name().chars().take(40).collect(), Prose::sentence(&problem.to_string()))
+}
+
+/// The filter as a query, without a question mark.
+pub(super) fn query_of(filter: &Filter) -> String {
+    let pairs = filter.pairs().into_iter().map(|(name, value)| format!("{name}={}", encode(&value)));
+    pairs.collect::<Vec<_>>().join("&")
 }

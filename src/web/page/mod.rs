@@ -1,6 +1,7 @@
 //! The pages. Each file holds a page's handler and its askama struct; the template of the same name stands in
 //! `templates/page/`.
 
+pub(super) mod again;
 pub(super) mod event;
 pub(super) mod events;
 pub(super) mod login;

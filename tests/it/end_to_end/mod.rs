@@ -10,3 +10,5 @@ mod command;
 mod crash;
 /// A stop in the middle of deliveries.
 mod stop;
+/// The stream of events across kill -9.
+mod stream;

@@ -59,6 +59,10 @@ impl Journal for GatedJournal {
         self.inner.grown()
     }
 
+    fn ended(&self) -> watch::Receiver<u64> {
+        self.inner.ended()
+    }
+
     fn settled_until(&self) -> Seq {
         self.inner.settled_until()
     }

@@ -7,4 +7,5 @@ pub(crate) mod http;
 pub(crate) mod journal;
 pub(crate) mod process;
 pub(crate) mod stand;
+pub(crate) mod tail;
 pub(crate) mod vital;

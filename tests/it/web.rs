@@ -4,6 +4,8 @@
 mod access;
 /// Events, previews, and what is said when there are none.
 mod event;
+/// How long pages take among many events.
+mod large;
 /// The list while it is live, its filter, and several events sent again.
 mod live;
 /// Settings: environment, stale forms, secrets.

@@ -226,7 +226,7 @@ impl Tail {
         if mark.next > end {
             self.next = end;
             self.open = Open::default();
-            piece.told.push(Told::Gap { from: end, to: mark.next });
+            piece.told.push(Told::Gap { from: end, to: Seq(mark.next.0.saturating_sub(1)) });
             return;
         }
         let back = kept.max(Seq(mark.next.0.saturating_sub(BACK)));

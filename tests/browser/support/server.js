@@ -47,9 +47,10 @@ export const startSimulator = async (...args) => {
 /** The product. `setupLink` is there as long as nobody has an account. */
 export const startTapline = async (variables = {}) => {
   const data = await mkdtemp(join(tmpdir(), "tapline-browser-"));
-  const args = ["serve", "--listen", "127.0.0.1:0", "--data", data, "--print-setup-link"];
-  const server = await start(args, variables);
-  const send = (path, body, writeKey) => fetch(`${server.address}${path}`, {
+  const args = (listen) => ["serve", "--listen", listen, "--data", data, "--print-setup-link"];
+  let server = await start(args("127.0.0.1:0"), variables);
+  const { address, said } = server;
+  const send = (path, body, writeKey) => fetch(`${address}${path}`, {
     method: "POST",
     headers: { "Content-Type": "application/json", Authorization: `Basic ${btoa(`${writeKey}:`)}` },
     body: typeof body === "string" ? body : JSON.stringify(body),
@@ -58,5 +59,10 @@ export const startTapline = async (variables = {}) => {
     await server.stop();
     await rm(data, { recursive: true, force: true });
   };
-  return { ...server, stop, send, setupLink: server.said().match(/http:\S+\/setup#\S+/)?.[0] };
+  /** Stops it and starts it again at the same address. */
+  const restart = async () => {
+    await server.stop();
+    server = await start(args(address.replace("http://", "")), variables);
+  };
+  return { address, said, stop, restart, send, setupLink: said().match(/http:\S+\/setup#\S+/)?.[0] };
 };

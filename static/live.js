@@ -51,6 +51,8 @@ const start = (tools) => {
     news.added += added;
     news.changed += changed;
     if ((added || changed) && !said) said = setTimeout(summarise, SAID_EVERY);
+    // In a task of its own, so that a key that was pressed meanwhile comes first.
+    if (list.isBehind) shown = setTimeout(show, 0);
   };
 
   const count = () => {
@@ -111,7 +113,7 @@ const start = (tools) => {
     paused = on;
     pause.textContent = "Pause";
     if (on) count();
-    else show();
+    else if (!shown) show();
     running();
   };
 

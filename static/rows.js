@@ -2,6 +2,8 @@
 
 /** Rows kept in the page. Older ones fall off, and the link to older events leads to them. */
 const MOST = 500;
+/** Rows put into the page at once, so that the page answers in between. */
+const AT_ONCE = 25;
 
 /** An event's place in the log, which is its id's number. */
 const placeOf = (id) => Number(id.slice(3));
@@ -39,14 +41,28 @@ export class RowList {
     if (kind === "change" && !isKnown) return;
     if (!isKnown) this.fresh += 1;
     this.waiting.set(id, message);
-    if (this.waiting.size > 2 * MOST) this.waiting.delete(this.waiting.keys().next().value);
+    if (this.waiting.size > 2 * MOST) this.#forget();
   }
 
-  /** Puts what came into the page. */
+  /** Whether something waits. */
+  get isBehind() {
+    return this.waiting.size > 0;
+  }
+
+  // The oldest that waits would only fall off again. What changes a row in the page is kept: there is one for each at most.
+  #forget() {
+    for (const id of this.waiting.keys()) {
+      if (this.rows.has(id)) continue;
+      this.waiting.delete(id);
+      return;
+    }
+  }
+
+  /** Puts some of what came into the page, the oldest first. */
   flush() {
-    const came = [...this.waiting.values()].sort((a, b) => placeOf(b.id) - placeOf(a.id));
-    this.waiting.clear();
-    this.fresh = 0;
+    const came = [...this.waiting.values()].slice(0, AT_ONCE);
+    for (const { id } of came) this.waiting.delete(id);
+    came.sort((a, b) => placeOf(b.id) - placeOf(a.id));
     if (!came.length) return { added: 0, changed: 0 };
     const template = document.createElement("template");
     template.innerHTML = came.map((message) => message.html).join("");
@@ -63,6 +79,7 @@ export class RowList {
       }
     });
     counts.added = this.#insert(added);
+    this.fresh = this.isBehind ? Math.max(0, this.fresh - counts.added) : 0;
     this.#trim();
     this.form.hidden = this.rows.size === 0;
     if (this.rows.size) this.empty?.remove();

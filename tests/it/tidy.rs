@@ -20,7 +20,7 @@ const ARROWS: [(&str, &[&str]); 18] = [
     ("simulator", &["simulator", "settings"]),
     ("admin", &["admin", "delivery", "journal", "engine", "clock", "settings", "rulebook", "telemetry"]),
     ("resend", &["resend", "admin", "delivery", "journal", "clock", "telemetry"]),
-    ("sse", &["admin", "telemetry"]),
+    ("sse", &["admin", "clock", "journal", "telemetry"]),
     ("web", &["web", "sse", "admin", "journal", "engine", "clock", "settings", "telemetry"]),
     ("api", &["api", "sse", "admin", "journal", "engine", "clock", "settings", "telemetry"]),
     (

@@ -7,7 +7,8 @@
 //! - none, but an `id`: how far the log was looked at; every 15 seconds at least, so that both sides see a broken line.
 //!
 //! Whoever shows the last `id` again, in the header `Last-Event-ID` or as the parameter `at`, gets every later event once,
-//! also after a restart. Changes carry no `id`, so one that was told just before the line broke may be told again.
+//! also after a restart. What an end leads to carries no `id`: changes, and events that a filter by state or code lets
+//! through only with their end. Such a message that was told before the line broke may be told again, and says the same.
 //!
 //! Deliberately without a queue: the next piece is read from the log when the connection takes it, so a slow reader keeps
 //! nothing in memory but the piece it is reading.

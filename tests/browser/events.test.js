@@ -81,16 +81,29 @@ test("paused, no row moves and the number of those that wait is right; resumed, 
   assert.deepEqual(wrong, []);
 });
 
-/** What the page is like to use while events come: the longest task and interaction in ms, and the most rows it had. */
+/** Notes the slowest interaction in ms, and the most rows that the list had. */
 const watch = (page) => page.evaluate(() => {
-  globalThis.seen = { longest: 0, slowest: 0, rows: 0 };
+  globalThis.seen = { slowest: 0, rows: 0 };
   const { seen } = globalThis;
-  const note = (name) => (list) => list.getEntries().forEach((entry) => { seen[name] = Math.max(seen[name], entry.duration); });
-  new PerformanceObserver(note("longest")).observe({ type: "longtask" });
-  new PerformanceObserver(note("slowest")).observe({ type: "event", durationThreshold: 16 });
+  const note = (list) => list.getEntries().forEach((entry) => { seen.slowest = Math.max(seen.slowest, entry.duration); });
+  new PerformanceObserver(note).observe({ type: "event", durationThreshold: 16 });
   const list = document.querySelector("[data-rows]");
   new MutationObserver(() => { seen.rows = Math.max(seen.rows, list.children.length); }).observe(list, { childList: true });
 });
+
+/**
+ * The longest task of the page in a trace: by the clock, and in time of the processor, which does not grow when others have
+ * the machine, too. In ms.
+ */
+const longestTask = (trace) => {
+  const { traceEvents } = JSON.parse(trace.toString());
+  const threads = traceEvents.filter((one) => one.name === "thread_name" && one.args.name === "CrRendererMain");
+  const mains = new Set(threads.map((one) => `${one.pid} ${one.tid}`));
+  const tasks = traceEvents.filter((one) => one.name === "RunTask" && mains.has(`${one.pid} ${one.tid}`));
+  assert.ok(tasks.length > 100, `${tasks.length} tasks were traced`);
+  const most = (name) => tasks.reduce((longest, task) => Math.max(longest, (task[name] ?? 0) / 1000), 0);
+  return { clock: most("dur"), processor: most("tdur") };
+};
 
 /** Sends at the rate for so long, with somebody using the keyboard meanwhile; gives how many. */
 const burst = async (page, event) => {
@@ -107,35 +120,35 @@ const burst = async (page, event) => {
 };
 
 test(`${RATE} events a second for ${SECONDS} s: rows are bounded, nothing blocks, nothing is missed`, async () => {
-  let quickest = Infinity;
-  // Other tests have the machine, too: one of a few rounds has to be undisturbed.
-  for (let round = 1; round <= 4 && quickest >= 200; round++) {
-    const { page, wrong, close } = await open(browser);
-    await signIn(page, tapline.address);
-    await page.goto(`${tapline.address}/events?event=Burst${round}`);
-    await watch(page);
-    await live(page).click();
-    await page.getByText("New events appear on top.").waitFor();
-    const sent = await burst(page, `Burst${round}`);
-    const list = await page.request.get(`${tapline.address}/events?event=Burst${round}`);
-    const newest = (await list.text()).match(/data-id="(ev_\d+)"/)[1];
-    await page.waitForFunction((id) => document.querySelector("[data-rows] > li")?.dataset.id === id, newest);
-    const shown = await ids(page);
-    assert.equal(shown.length, Math.min(sent, MOST_ROWS));
-    const expected = Array.from({ length: shown.length }, (_, at) => Number(newest.slice(3)) - at);
-    assert.deepEqual(places(shown), expected, "the newest, each once and none missing");
-    const { longest, slowest, rows } = await page.evaluate(() => globalThis.seen);
-    console.log(`# ${sent} events in ${SECONDS} s: longest task ${Math.round(longest)} ms, slowest interaction ${slowest} ms, at most ${rows} rows`);
-    assert.ok(rows <= MOST_ROWS + 25, `${rows} rows`);
-    quickest = Math.min(quickest, Math.max(longest, slowest));
-    // What fell off is a link away.
-    await page.getByRole("link", { name: "Older events" }).click();
-    await page.waitForURL(/before=/);
-    assert.equal((await ids(page))[0], `ev_${places(shown).at(-1) - 1}`);
-    await close();
-    assert.deepEqual(wrong, []);
-  }
-  assert.ok(quickest < 200, `nothing under ${quickest} ms`);
+  const { page, wrong, close } = await open(browser);
+  await signIn(page, tapline.address);
+  await page.goto(`${tapline.address}/events?event=Burst`);
+  await watch(page);
+  await live(page).click();
+  await page.getByText("New events appear on top.").waitFor();
+  await browser.startTracing(page, { categories: ["devtools.timeline", "disabled-by-default-devtools.timeline"] });
+  const sent = await burst(page, "Burst");
+  const list = await page.request.get(`${tapline.address}/events?event=Burst`);
+  const newest = (await list.text()).match(/data-id="(ev_\d+)"/)[1];
+  await page.waitForFunction((id) => document.querySelector("[data-rows] > li")?.dataset.id === id, newest);
+  const task = longestTask(await browser.stopTracing());
+  const shown = await ids(page);
+  assert.equal(shown.length, Math.min(sent, MOST_ROWS));
+  const expected = Array.from({ length: shown.length }, (_, at) => Number(newest.slice(3)) - at);
+  assert.deepEqual(places(shown), expected, "the newest, each once and none missing");
+  const { slowest, rows } = await page.evaluate(() => globalThis.seen);
+  const [clock, processor] = [Math.round(task.clock), Math.round(task.processor)];
+  console.log(`# ${sent} events in ${SECONDS} s: longest task ${processor} ms of the processor, ${clock} ms by the clock; slowest interaction ${slowest} ms; at most ${rows} rows`);
+  assert.ok(rows <= MOST_ROWS, `${rows} rows`);
+  assert.ok(processor < 100, `a task of ${processor} ms`);
+  // Where others have the machine, too, the clock says nothing about the page.
+  if (clock < 1.5 * processor) assert.ok(slowest < 200, `an interaction of ${slowest} ms`);
+  // What fell off is a link away.
+  await page.getByRole("link", { name: "Older events" }).click();
+  await page.waitForURL(/before=/);
+  assert.equal((await ids(page))[0], `ev_${places(shown).at(-1) - 1}`);
+  await close();
+  assert.deepEqual(wrong, []);
 });
 
 test("a line that breaks is said in words, and what came meanwhile is there afterwards", async () => {

@@ -25,6 +25,7 @@ mod settings;
 mod setup;
 mod throttle;
 mod token;
+mod wire;
 
 pub mod event;
 pub mod resend;
@@ -49,6 +50,7 @@ pub use settings::{
 };
 pub use setup::{ClaimOutcome, FirstStart, StartError};
 pub use token::{ApiCaller, ApiToken};
+pub use wire::Wire;
 
 use crate::clock::{Clock, Millis};
 use crate::delivery::{DeliveryStatus, Slots};

@@ -4,13 +4,19 @@
 //! events sees them whole.
 
 mod detail;
+mod fate;
 mod filter;
 mod list;
+mod past;
+mod source;
 mod summary;
 
 pub use detail::{Again, EventDetail};
+pub use fate::{Fate, FateKind, Use, fates};
 pub use filter::{Filter, StageFilter};
 pub use list::{EventList, Row};
+pub use past::{Made, Past, PastDifference};
+pub use source::{RuleSource, place_of};
 pub use summary::{Summary, Who};
 
 use crate::journal::{Block, End, Entry, Seq, State};

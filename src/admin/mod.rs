@@ -9,6 +9,7 @@
 
 mod account;
 mod backup;
+mod case;
 mod deletion;
 mod digest;
 mod handover;
@@ -25,6 +26,7 @@ mod settings;
 mod setup;
 mod throttle;
 mod token;
+mod trial;
 mod wire;
 
 pub mod event;
@@ -50,6 +52,7 @@ pub use settings::{
 };
 pub use setup::{ClaimOutcome, FirstStart, StartError};
 pub use token::{ApiCaller, ApiToken};
+pub use trial::{TrialOrder, TrialOutcome};
 pub use wire::Wire;
 
 use crate::clock::{Clock, Millis};

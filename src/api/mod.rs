@@ -9,6 +9,7 @@ mod answer;
 mod backup;
 mod body;
 mod call;
+mod case;
 mod deletion;
 mod dispatch;
 mod member;
@@ -17,6 +18,7 @@ mod problem;
 mod replays;
 mod route;
 mod rules;
+mod trials;
 
 pub use problem::{MEDIA_TYPE, Problem, RequestError};
 pub use route::{Body, ROWS, Row};

@@ -2,7 +2,7 @@
 
 use super::call::Call;
 use super::problem::Problem;
-use super::{backup, deletion, preview, replays, rules};
+use super::{backup, case, deletion, preview, replays, rules, trials};
 use crate::admin::Permission::{self, Backup, DeletePersons, Preview, Resend, SeeEvents};
 use actix_web::HttpResponse;
 use actix_web::http::Method;
@@ -51,6 +51,8 @@ pub static ROWS: &[Row] = &[
     get("/v1/backup", Backup, |call| Box::pin(backup::show(call))),
     post("/v1/deletions", DeletePersons, |call| Box::pin(deletion::order(call))),
     get("/v1/deletions", SeeEvents, |call| Box::pin(deletion::show(call))),
+    get("/v1/events/{id}/case", SeeEvents, |call| Box::pin(case::show(call))),
+    get("/v1/events/{id}/difference", SeeEvents, |call| Box::pin(case::difference(call))),
     post("/v1/preview", Preview, |call| Box::pin(preview::preview(call))),
     get("/v1/replays", SeeEvents, |call| Box::pin(replays::list(call))),
     post("/v1/replays", Resend, |call| Box::pin(replays::order(call))),
@@ -58,5 +60,6 @@ pub static ROWS: &[Row] = &[
     get("/v1/replays/{id}/reasons", SeeEvents, |call| Box::pin(replays::reasons(call))),
     act("/v1/replays/{id}/cancel", Resend, |call| Box::pin(replays::cancel(call))),
     get("/v1/rules", SeeEvents, |call| Box::pin(rules::show(call))),
+    post("/v1/trials", Resend, |call| Box::pin(trials::order(call))),
     post("/v1/validate", Preview, |call| Box::pin(rules::validate(call))),
 ];

@@ -11,6 +11,7 @@ use crate::clock::Millis;
 use crate::journal::{JournalError, Seq, Store, Table};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// First attempts of an event that are kept.
@@ -21,6 +22,9 @@ pub const LAST: usize = 6;
 pub const WAITING_MOST: usize = 20_000;
 /// Events that have ended of which attempts are kept.
 pub const KEPT_MOST: usize = 20_000;
+
+/// After so many kept events the table is looked through; before that it may hold as many more.
+const FORGET_EVERY: usize = 1000;
 
 /// Rows that go into one durable write.
 const ROWS: usize = 200;
@@ -74,6 +78,8 @@ impl Attempts {
 #[derive(Debug, Default)]
 pub struct History {
     waiting: Mutex<HashMap<Seq, Attempts>>,
+    /// Events kept since the process started.
+    kept: AtomicUsize,
 }
 
 impl History {
@@ -97,6 +103,20 @@ impl History {
         Some(attempts)
     }
 
+    /// Keeps the attempts of events that have ended, and now and then forgets those that are beyond the most that are
+    /// kept and those that ended before `kept_from`. Blocks for the disk.
+    pub(super) fn keep(
+        &self,
+        store: &dyn Store,
+        ended: Vec<(Seq, Attempts)>,
+        kept_from: Seq,
+    ) -> Result<(), JournalError> {
+        let before = self.kept.fetch_add(ended.len(), Ordering::Relaxed);
+        let is_due = before == 0 || before / FORGET_EVERY != (before + ended.len()) / FORGET_EVERY;
+        keep_attempts(store, ended)?;
+        if is_due { forget_attempts(store, kept_from, KEPT_MOST) } else { Ok(()) }
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<Seq, Attempts>> {
         // Nothing that a panic could leave half done is done under the lock.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
@@ -111,7 +131,7 @@ pub fn kept_attempts(store: &dyn Store, seq: Seq) -> Result<Attempts, JournalErr
 }
 
 /// Keeps the attempts of events that have ended, behind those they had before they were sent again. Blocks for the disk.
-pub(super) fn keep_attempts(store: &dyn Store, ended: Vec<(Seq, Attempts)>) -> Result<(), JournalError> {
+fn keep_attempts(store: &dyn Store, ended: Vec<(Seq, Attempts)>) -> Result<(), JournalError> {
     for chunk in ended.chunks(ROWS) {
         let mut rows = Vec::with_capacity(chunk.len());
         for (seq, attempts) in chunk {
@@ -125,9 +145,8 @@ pub(super) fn keep_attempts(store: &dyn Store, ended: Vec<(Seq, Attempts)>) -> R
     Ok(())
 }
 
-/// Forgets the events that are beyond the most that are kept, and those that the log has dropped. Called at a start: the
-/// rows are read as a whole. Blocks for the disk.
-pub fn forget_attempts(store: &dyn Store, kept_from: Seq, most: usize) -> Result<(), JournalError> {
+/// Forgets the events that are beyond `most`, and those that the log has dropped. The rows are read as a whole.
+fn forget_attempts(store: &dyn Store, kept_from: Seq, most: usize) -> Result<(), JournalError> {
     let rows = store.list(Table::Attempts)?;
     let too_many = rows.len().saturating_sub(most);
     let first_kept = key(kept_from);

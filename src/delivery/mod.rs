@@ -34,6 +34,7 @@ mod retry;
 mod slot;
 mod status;
 mod token;
+mod trial;
 mod tried;
 mod worker;
 
@@ -49,7 +50,7 @@ pub use code::{RecordCode, Rejection, Resend};
 pub use connection::{ConnectionTest, ConnectionVerdict, test_connection};
 pub use deletion::DeletionPolicy;
 pub use errand::{Desk, Ended, Errand, Letter, Step};
-pub use history::{Attempt, Attempts, History, KEPT_MOST, forget_attempts, kept_attempts};
+pub use history::{Attempt, Attempts, History, KEPT_MOST, kept_attempts};
 pub use lane::{LANES, LaneKey};
 pub use limit::{LimitPolicy, LimitReason, LimitStatus};
 pub use mapping::{LiveMapping, Mapped, MappedRecord, Mapping};
@@ -58,6 +59,7 @@ pub use retry::{RetryAfter, RetryPolicy, RetryReason};
 pub use slot::{IN_FLIGHT, Slot, SlotPolicy, Slots};
 pub use status::{DeliveryStatus, LastAnswer, Pause, PauseCode};
 pub use token::TokenKey;
+pub use trial::{RecordVerdict, TrialError, TrialReport, try_records};
 
 use crate::clock::Clock;
 use crate::journal::{Journal, JournalError, Store};

@@ -9,7 +9,7 @@ use super::breaker::{Failing, Failure};
 use super::client::{NoAnswerKind, Reply, Uploader};
 use super::code::Rejection;
 use super::gate::{Admitted, Gate};
-use super::history::{Attempts, keep_attempts};
+use super::history::Attempts;
 use super::job::{Fate, Job};
 use super::lane::LaneKey;
 use super::limit::{Sample, SampleKind};
@@ -294,8 +294,9 @@ impl Worker {
         if attempts.is_empty() {
             return;
         }
-        let store = self.shared.store.clone();
-        let kept = tokio::task::spawn_blocking(move || keep_attempts(&*store, attempts)).await;
+        let shared = self.shared.clone();
+        let work = move || shared.status.history().keep(&*shared.store, attempts, shared.journal.kept_from());
+        let kept = tokio::task::spawn_blocking(work).await;
         if let Ok(Err(error)) = kept {
             AttemptsNotKept { error: Cause::of(&error) }.tell();
         }
@@ -455,7 +456,7 @@ pub(super) fn status(reply: &Reply) -> Option<u16> {
     }
 }
 
-fn words(reply: &Reply, reading: &Reading) -> String {
+pub(super) fn words(reply: &Reply, reading: &Reading) -> String {
     match (reading, reply) {
         (Reading::Records { word, .. }, _) => (*word).to_owned(),
         (_, Reply::NoAnswer(none)) => format!("{}: {}", none.kind.words(), none.detail),

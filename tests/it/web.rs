@@ -4,8 +4,12 @@
 mod access;
 /// Events, previews, and what is said when there are none.
 mod event;
+/// The four panes of an event, and saving it as a test case.
+mod pane;
 /// Settings: environment, stale forms, secrets.
 mod settings;
+/// Records that CleverTap is shown by hand, and the attempts to send an event.
+mod trial;
 
 use crate::support::app::TestApp;
 use crate::support::http::{Answer, Request};

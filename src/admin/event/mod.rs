@@ -10,6 +10,7 @@ mod list;
 mod past;
 mod source;
 mod summary;
+mod timeline;
 
 pub use detail::{Again, EventDetail};
 pub use fate::{Fate, FateKind, Use, fates};
@@ -18,6 +19,7 @@ pub use list::{EventList, Row};
 pub use past::{Made, Past, PastDifference};
 pub use source::{RuleSource, place_of};
 pub use summary::{Summary, Who};
+pub use timeline::Timeline;
 
 use crate::journal::{Block, End, Entry, Seq, State};
 

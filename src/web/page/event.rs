@@ -7,7 +7,7 @@ use crate::web::error::PageError;
 use crate::web::response::html;
 use crate::web::shell::{Nav, Shell};
 use crate::web::view::{
-    AgainView, EndView, JsonView, Marks, Moment, PastView, Pill, ResultView, Shown, UploadView, pretty,
+    AgainView, EndView, JsonView, Marks, Moment, PastView, Pill, ResultView, Shown, TimelineView, pretty,
 };
 use crate::web::visit::{Answer, Visit};
 use askama::Template;
@@ -26,7 +26,7 @@ struct EventPage {
     /// Whether it asks for a person to be deleted.
     is_deletion: bool,
     end: EndView,
-    upload: Option<UploadView>,
+    timeline: TimelineView,
     /// What it had before it was sent again.
     again: Option<AgainView>,
     /// Whether it can be sent again: it has ended, and is an event.
@@ -36,6 +36,8 @@ struct EventPage {
     past: Option<PastView>,
     /// What remains of it, where it was erased.
     remains: JsonView,
+    /// The event as stored.
+    received_text: String,
     /// What stands in the editor.
     copy: String,
     /// Whether the result is that of an edited copy.
@@ -76,7 +78,7 @@ pub(in crate::web) async fn preview(visit: Visit) -> Answer {
     html(&page(&visit, &event, copy, Some(&edited)).await?)
 }
 
-async fn find(visit: &Visit) -> Result<EventDetail, PageError> {
+pub(super) async fn find(visit: &Visit) -> Result<EventDetail, PageError> {
     let id = visit.part("id");
     let missing = || PageError::NoSuchEvent(id.chars().take(40).collect());
     let seq = Seq::parse(id).ok_or_else(missing)?;
@@ -119,6 +121,7 @@ async fn page(
         (true, true) if event.erased_at.is_some() => "Erased event".to_owned(),
         (true, true) => event.seq.to_string(),
     };
+    let timeline = TimelineView::new(visit.admin.timeline(event).await?, now);
     let past = visit.admin.past(event).await?.map(PastView::new);
     let result = result(visit, event, edited.map(|edited| (copy.as_str(), edited))).await?;
     Ok(EventPage {
@@ -131,14 +134,15 @@ async fn page(
         pill: event.stage.into(),
         is_deletion: event.is_deletion(),
         end: EndView::of(event),
-        upload: event.upload.as_ref().map(|note| UploadView::of(note, now)),
-        again: AgainView::of(event, now),
+        timeline,
+        again: AgainView::of(event),
         can_resend: !event.body.is_empty()
             && !event.is_deletion()
             && !matches!(event.stage, Stage::Pending | Stage::FailedOnIngest),
         is_delivered: event.stage == Stage::Delivered,
         past,
         remains: JsonView::event(&event.body, &Marks::default()),
+        received_text: event.body.clone(),
         copy,
         is_edited: edited.is_some(),
         result,

@@ -1,6 +1,7 @@
 //! The pages. Each file holds a page's handler and its askama struct; the template of the same name stands in
 //! `templates/page/`.
 
+pub(super) mod case;
 pub(super) mod event;
 pub(super) mod events;
 pub(super) mod login;
@@ -10,3 +11,4 @@ pub(super) mod resends;
 pub(super) mod settings;
 pub(super) mod setup;
 pub(super) mod token;
+pub(super) mod trial;

@@ -20,16 +20,21 @@ const light = (event) => {
   }
 };
 
+/** Says which tab is chosen, also of a result that has just come. */
+const markTab = () => {
+  for (const link of result.querySelectorAll(".tabs a")) {
+    if (link.hash === `#pane-${result.dataset.pane}`) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+};
+
 /** Chooses the pane that holds the element with this id, and unfolds what it stands in. */
 const choose = (id) => {
   const goal = id && document.getElementById(id);
   const pane = goal?.closest?.(".pane");
   if (!pane || pane.parentElement.classList.contains("stacked")) return;
   result.dataset.pane = pane.id.replace("pane-", "");
-  for (const link of result.querySelectorAll(".tabs a")) {
-    link.toggleAttribute("aria-current", link.hash === `#${pane.id}`);
-    if (link.hash === `#${pane.id}`) link.setAttribute("aria-current", "true");
-  }
+  markTab();
   for (let one = goal.closest("details"); one; one = one.parentElement.closest("details")) one.open = true;
   // A key is what one reads on from; a pane keeps the place on the page.
   if (goal !== pane) (goal.querySelector(":scope > a.k") ?? goal.querySelector("a[href]"))?.focus({ preventScroll: true });
@@ -46,5 +51,6 @@ if (result) {
     const link = event.target.closest("a[href^='#']");
     if (link && link.hash === location.hash) choose(here());
   });
+  new MutationObserver(markTab).observe(result, { childList: true });
   choose(here());
 }

@@ -32,6 +32,7 @@ mod wire;
 pub mod event;
 pub mod resend;
 
+pub use crate::delivery::TrialReport;
 pub use account::{LoginOutcome, UserName};
 pub use deletion::{DeletionOutcome, DeletionState, MOST_ASKED, MOST_PERSONS};
 pub use digest::{Digest, random_text};

@@ -1,4 +1,4 @@
-//! What became of every part of an event: kept, renamed, changed, left out with a reason, or not read at all.
+//! What became of every part of an event: kept, renamed, changed, left out with a reason, or taken by no line.
 //!
 //! Deliberately nothing that is not in the trace: fields name their sources, and what was left out names its place. Parts
 //! of which nothing is known stand together, so that a long `context` is one row.
@@ -39,7 +39,7 @@ pub enum FateKind {
     Changed,
     /// It was left out, for a reason.
     Dropped,
-    /// Nothing reads it.
+    /// It is in no record, and nothing says why: no line takes it.
     Unused,
 }
 
@@ -160,7 +160,7 @@ mod tests {
     use std::sync::Arc;
 
     #[test]
-    fn every_part_of_an_event_is_kept_renamed_changed_left_out_or_not_read() {
+    fn every_part_of_an_event_is_kept_renamed_changed_left_out_or_in_no_record() {
         let rules = "version: 1\npack: p\nrules:\n  - id: all\n    emit:\n      - event:\n          \
                      address: [{ identity: userId }]\n          name: event\n          data:\n            \
                      Amount: { from: properties.total, as: number }\n            \

@@ -12,6 +12,7 @@ mod source;
 mod summary;
 mod timeline;
 
+pub use crate::delivery::Attempt;
 pub use detail::{Again, EventDetail};
 pub use fate::{Fate, FateKind, Use, fates};
 pub use filter::{Filter, StageFilter};

@@ -1,7 +1,6 @@
 //! Having CleverTap look at what an event becomes: validated only, or, after a page that asks again, sent for real.
 
-use crate::admin::{Digest, TrialOrder, TrialOutcome};
-use crate::delivery::TrialReport;
+use crate::admin::{Digest, TrialOrder, TrialOutcome, TrialReport};
 use crate::engine::Preview;
 use crate::web::response::html;
 use crate::web::shell::{Nav, Shell};

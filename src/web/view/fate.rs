@@ -62,7 +62,7 @@ impl FateView {
             FateKind::Renamed => ("renamed", "renamed"),
             FateKind::Changed => ("changed", "changed form"),
             FateKind::Dropped => ("dropped", "left out"),
-            FateKind::Unused => ("unused", "not read"),
+            FateKind::Unused => ("unused", "in no record"),
         };
         let (id, at) = (format!("{prefix}fate-{index}"), format!("{prefix}{}", path_id(&fate.path)));
         let mut lights = vec![id.clone(), at.clone()];

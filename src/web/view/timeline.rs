@@ -1,9 +1,8 @@
 //! The attempts to send an event, ready to show.
 
 use super::{Moment, Prose};
-use crate::admin::event::Timeline;
+use crate::admin::event::{Attempt, Timeline};
 use crate::clock::Millis;
-use crate::delivery::Attempt;
 
 /// The attempts.
 #[derive(Debug, Clone)]

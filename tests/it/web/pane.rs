@@ -67,7 +67,7 @@ async fn the_difference_says_of_every_part_what_became_of_it() {
         "properties.plan \"gold\" kept plan",
         "properties.couponCode \"SPRING\" renamed coupon_code",
         "properties.deep {\"a\":1} left out An object was left out",
-        "anonymousId \"a1\" not read",
+        "anonymousId \"a1\" in no record",
     ] {
         assert!(words.contains(row), "{row} in {words}");
     }
@@ -122,10 +122,10 @@ async fn a_limit_of_clevertaps_is_said_at_the_field_it_is_about_and_not_one_byte
 #[tokio::test]
 async fn rules_that_nearly_applied_say_what_was_found_and_what_was_probably_meant() {
     let rules = tempfile::tempdir().unwrap();
-    let entry = "version: 1\npack: house\ndisable: [off]\n";
+    let entry = "version: 1\npack: house\ndisable: [never]\n";
     let pack = "version: 1\npack: house\nrules:\n  - id: big\n    when: { type: track, where: { properties.total: { at_least: 10 } } }\n    \
-                emit: [{ event: { address: [{ identity: userId }], name: event } }]\n  - id: off\n    \
-                filter: { code: off, message: never }\n  - id: pages\n    when: { type: page, where: { properties.total: { at_least: 10 } } }\n    \
+                emit: [{ event: { address: [{ identity: userId }], name: event } }]\n  - id: never\n    \
+                filter: { code: never, message: never }\n  - id: pages\n    when: { type: page, where: { properties.total: { at_least: 10 } } }\n    \
                 emit: [{ event: { address: [{ identity: userId }], name: event } }]\n";
     std::fs::create_dir(rules.path().join("packs")).unwrap();
     std::fs::write(rules.path().join("tapline.yaml"), entry).unwrap();
@@ -137,7 +137,7 @@ async fn rules_that_nearly_applied_say_what_was_found_and_what_was_probably_mean
     for part in [
         "Nearest miss: big . It would make a record if this held: properties.total is at least 10 found absent Is properties.Total meant?",
         "Then: pages .",
-        "off disabled at tapline.yaml:3:11; would match",
+        "never disabled at tapline.yaml:3:11; would match",
     ] {
         assert!(words.contains(part), "{part} in {words}");
     }

@@ -107,8 +107,12 @@ async fn every_attempt_to_send_an_event_is_on_its_page() {
     );
     app.settled().await;
     let browser = Browser::signed_in(&app).await;
-    let page = browser.get("/events/ev_0").await;
-    let words = text(&page);
+    // The attempts are written behind the end.
+    let mut words = text(&browser.get("/events/ev_0").await);
+    while !words.contains("Attempt 1") {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        words = text(&browser.get("/events/ev_0").await);
+    }
     for part in [
         "Attempt 1",
         "Attempt 2",

@@ -110,7 +110,7 @@ fn page(
             (class, Prose::new(&sentence), Some(report))
         }
     };
-    let record = |(index, json): (usize, &Box<serde_json::value::RawValue>)| {
+    let record = |(index, json): (usize, &serde_json::value::RawValue)| {
         let verdict = report.as_ref().and_then(|report| report.records.get(index));
         RecordLine {
             number: index + 1,
@@ -127,7 +127,7 @@ fn page(
         title,
         sentence,
         class,
-        records: preview.records.iter().enumerate().map(record).collect(),
+        records: preview.records.iter().map(AsRef::as_ref).enumerate().map(record).collect(),
         digest: digest.filter(|_| asks).map(Digest::to_text).unwrap_or_default(),
         host: visit.admin.wire().base_url,
         report: report.map(ReportView::new),

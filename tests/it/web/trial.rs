@@ -109,8 +109,11 @@ async fn every_attempt_to_send_an_event_is_on_its_page() {
     let browser = Browser::signed_in(&app).await;
     // The attempts are written behind the end.
     let mut words = text(&browser.get("/events/ev_0").await);
-    while !words.contains("Attempt 1") {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    for _ in 0..500 {
+        if words.contains("Attempt 1") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         words = text(&browser.get("/events/ev_0").await);
     }
     for part in [

@@ -8,6 +8,9 @@ use crate::web::view::{JsonView, Prose};
 use crate::web::visit::{Answer, Visit};
 use askama::Template;
 
+/// The heading once it was done.
+const SENT: &str = "Sent for real";
+
 #[derive(Template)]
 #[template(path = "page/trial.html")]
 struct TrialPage {
@@ -58,7 +61,7 @@ pub(in crate::web) async fn send(visit: Visit) -> Answer {
         return html(&page(&visit, "Send for real?", event, &preview, None));
     };
     let (preview, outcome) = visit.admin.try_at_clevertap(&event, None, TrialOrder::Send(shown), &who).await;
-    html(&page(&visit, "Sent for real", event, &preview, Some(outcome)))
+    html(&page(&visit, SENT, event, &preview, Some(outcome)))
 }
 
 fn page(
@@ -103,6 +106,7 @@ fn page(
         Some(TrialOutcome::Asked(report)) => {
             let refused = report.records.iter().filter(|record| !record.is_taken).count();
             let (class, sentence) = match (report.is_good(), report.records.is_empty()) {
+                (true, _) if title == SENT => ("good", "CleverTap took every record.".to_owned()),
                 (true, _) => ("good", "CleverTap finds nothing wrong with it.".to_owned()),
                 (_, true) => ("bad", format!("CleverTap said nothing of the records: {}.", report.words)),
                 _ => ("bad", format!("CleverTap refuses {refused} of {} records.", report.records.len())),

@@ -16,11 +16,19 @@ form.querySelectorAll("[data-live]").forEach((hint) => { hint.hidden = false; })
 
 const say = (text) => { status.textContent = text; };
 
+// A result that is not of what stands in the field says so, until the one that is has come.
+const mark = () => {
+  const stale = field.value !== shown;
+  result.classList.toggle("stale", stale);
+  result.setAttribute("aria-busy", String(stale));
+};
+
 // Only the answer to the newest question is shown: an older one is cancelled, and not looked at should it come after all.
 const ask = async () => {
   clearTimeout(timer);
   const mine = ++newest;
   const text = field.value;
+  mark();
   running?.abort();
   running = new AbortController();
   result.classList.add("busy");
@@ -40,6 +48,7 @@ const ask = async () => {
     result.replaceChildren(...page.body.childNodes);
     refold(result, unfolded);
     shown = text;
+    mark();
     say(result.querySelector("[data-status]")?.dataset.status ?? "");
   } catch (error) {
     if (error.name === "AbortError" || mine !== newest) return;
@@ -65,7 +74,14 @@ const refold = (root, before) => {
 
 field.addEventListener("input", () => {
   clearTimeout(timer);
-  if (field.value === shown) return;
+  mark();
+  // What was asked for a text that is gone is not waited for.
+  if (field.value === shown) {
+    newest++;
+    running?.abort();
+    result.classList.remove("busy");
+    return;
+  }
   timer = setTimeout(ask, DEBOUNCE);
 });
 
@@ -84,12 +100,3 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   ask();
 });
-
-// Pointing at a field's source shows it in the event.
-const light = (event, on) => {
-  const link = event.target.closest?.("a[href^='#at-']");
-  if (link) document.getElementById(link.getAttribute("href").slice(1))?.classList.toggle("lit", on);
-};
-for (const [name, on] of [["pointerover", true], ["pointerout", false], ["focusin", true], ["focusout", false]]) {
-  result.addEventListener(name, (event) => light(event, on));
-}

@@ -9,6 +9,7 @@
 
 mod account;
 mod backup;
+mod case;
 mod deletion;
 mod digest;
 mod handover;
@@ -25,11 +26,14 @@ mod settings;
 mod setup;
 mod throttle;
 mod token;
+mod trial;
+mod wire;
 
 pub mod event;
 pub mod resend;
 pub mod tail;
 
+pub use crate::delivery::TrialReport;
 pub use account::{LoginOutcome, UserName};
 pub use deletion::{DeletionOutcome, DeletionState, MOST_ASKED, MOST_PERSONS};
 pub use digest::{Digest, random_text};
@@ -50,6 +54,8 @@ pub use settings::{
 };
 pub use setup::{ClaimOutcome, FirstStart, StartError};
 pub use token::{ApiCaller, ApiToken};
+pub use trial::{TrialOrder, TrialOutcome};
+pub use wire::Wire;
 
 use crate::clock::{Clock, Millis};
 use crate::delivery::{DeliveryStatus, Slots};

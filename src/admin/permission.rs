@@ -16,7 +16,7 @@ pub enum Permission {
     SeeEvents,
     /// Evaluate an event without storing or sending it.
     Preview,
-    /// Send events again, and cancel that.
+    /// Send events again and cancel that, send records by hand, and have CleverTap validate some.
     Resend,
     /// See and change settings, and test the connection.
     EditSettings,

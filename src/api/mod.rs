@@ -9,6 +9,7 @@ mod answer;
 mod backup;
 mod body;
 mod call;
+mod case;
 mod deletion;
 mod dispatch;
 mod events;
@@ -19,6 +20,7 @@ mod replays;
 mod route;
 mod rules;
 mod stream;
+mod trials;
 
 pub use problem::{MEDIA_TYPE, Problem, RequestError};
 pub use route::{Body, ROWS, Row};

@@ -2,7 +2,7 @@
 
 use super::call::Call;
 use super::problem::Problem;
-use super::{backup, deletion, events, preview, replays, rules, stream};
+use super::{backup, case, deletion, events, preview, replays, rules, stream, trials};
 use crate::admin::Permission::{self, Backup, DeletePersons, Preview, Resend, SeeEvents};
 use actix_web::HttpResponse;
 use actix_web::http::Method;
@@ -55,6 +55,8 @@ pub static ROWS: &[Row] = &[
     get("/v1/events", SeeEvents, |call| Box::pin(events::list(call))),
     get("/v1/events/{id}", SeeEvents, |call| Box::pin(events::show(call))),
     get("/v1/events/{id}/attempts", SeeEvents, |call| Box::pin(events::attempts(call))),
+    get("/v1/events/{id}/case", SeeEvents, |call| Box::pin(case::show(call))),
+    get("/v1/events/{id}/difference", SeeEvents, |call| Box::pin(case::difference(call))),
     post("/v1/preview", Preview, |call| Box::pin(preview::preview(call))),
     get("/v1/replays", SeeEvents, |call| Box::pin(replays::list(call))),
     post("/v1/replays", Resend, |call| Box::pin(replays::order(call))),
@@ -63,5 +65,6 @@ pub static ROWS: &[Row] = &[
     act("/v1/replays/{id}/cancel", Resend, |call| Box::pin(replays::cancel(call))),
     get("/v1/rules", SeeEvents, |call| Box::pin(rules::show(call))),
     get("/v1/stream", SeeEvents, |call| Box::pin(stream::follow(call))),
+    post("/v1/trials", Resend, |call| Box::pin(trials::order(call))),
     post("/v1/validate", Preview, |call| Box::pin(rules::validate(call))),
 ];

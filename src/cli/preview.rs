@@ -102,6 +102,7 @@ mod human {
                 Verdict::Matched => "matched".to_owned(),
                 Verdict::NotMatched => "not matched".to_owned(),
                 Verdict::NotReached => "not reached".to_owned(),
+                Verdict::Disabled => "disabled".to_owned(),
                 Verdict::Shadowed => {
                     format!("shadowed by {}", rule.shadowed_by.as_deref().unwrap_or_default())
                 }

@@ -7,7 +7,7 @@ use super::job::{Fate, FirstSent, Job, Stall};
 use super::lane::LaneKey;
 use super::retry::{RetryPolicy, RetryReason};
 use super::status::Tally;
-use crate::journal::{End, UploadId};
+use crate::journal::{End, Seq, UploadId};
 use bytes::Bytes;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -286,6 +286,26 @@ impl Batch {
             }
         }
         tally
+    }
+
+    /// What an answer that was read record by record says of each record that was not taken: the event, the record's
+    /// number in it from 1, and the words. In order of events.
+    pub(super) fn told(&self, reading: &Reading) -> Vec<(Seq, u32, String)> {
+        let Reading::Records { verdicts, .. } = reading else { return Vec::new() };
+        let mut told = Vec::new();
+        for (&(index, place), verdict) in self.places.iter().zip(verdicts) {
+            let Some(job) = self.jobs.get(index) else { continue };
+            let words = match verdict {
+                Verdict::Delivered => continue,
+                Verdict::Retry(reason) => reason.to_string(),
+                Verdict::Rejected(rejection) => format!("{rejection} ({})", rejection.code()),
+                Verdict::Unclear => {
+                    "CleverTap refused a record of the upload, and did not say which".to_owned()
+                }
+            };
+            told.push((job.seq, u32::try_from(place + 1).unwrap_or(u32::MAX), words));
+        }
+        told
     }
 
     /// Tells the jobs apart.

@@ -2,7 +2,7 @@
 //!
 //! It is work on a list in the store: the place of every deletion that CleverTap has taken stands there until its person's
 //! events are erased. So it goes on after a restart, and doing a part of it twice changes nothing. Several deletions share
-//! one look through the log, and one removal of the bytes ([`Journal::purge`](crate::journal::Journal::purge)).
+//! one look through the log, and one removal of the bytes ([`Journal::purge`]).
 //!
 //! Erased are the person's events that were accepted before the deletion. Those accepted after it are new: CleverTap makes
 //! a new profile of them, and whoever does not want that stops sending.

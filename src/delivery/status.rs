@@ -1,5 +1,6 @@
 //! How delivery stands, for the console, `/readyz` and `/metrics`: written by the lanes, read by anyone at any time.
 
+use super::history::History;
 use super::lane::LANES;
 use super::limit::{LimitReason, LimitStatus};
 use crate::clock::Millis;
@@ -18,6 +19,7 @@ pub struct DeliveryStatus {
     limit: RwLock<Option<LimitStatus>>,
     is_breaker_open: AtomicBool,
     breaker_openings: AtomicU64,
+    history: History,
     telemetry: Telemetry,
 }
 
@@ -143,6 +145,11 @@ impl DeliveryStatus {
     /// What was done since the process started.
     pub fn totals(&self) -> DeliveryTotals {
         self.telemetry.totals()
+    }
+
+    /// The attempts of events that wait to be sent again.
+    pub fn history(&self) -> &History {
+        &self.history
     }
 
     /// Where delivery tells what happens.

@@ -9,6 +9,7 @@ use super::breaker::{Failing, Failure};
 use super::client::{NoAnswerKind, Reply, Uploader};
 use super::code::Rejection;
 use super::gate::{Admitted, Gate};
+use super::history::Attempts;
 use super::job::{Fate, Job};
 use super::lane::LaneKey;
 use super::limit::{Sample, SampleKind};
@@ -17,12 +18,15 @@ use super::retry::RetryReason;
 use super::slot::Slot;
 use super::status::{DeliveryStatus, LastAnswer};
 use super::token::{TokenKey, TokenMemory};
+use super::tried::Tried;
 use super::{DeliveryError, DeliveryPolicy, Slots};
 use crate::clock::{Clock, Millis};
-use crate::journal::{Journal, JournalError, Settling, State, Store, UploadNote};
+use crate::journal::{Journal, JournalError, Seq, Settling, State, Store, UploadNote};
 use crate::point::{self, CommitPoint};
 use crate::telemetry::Cause;
-use crate::telemetry::event::{DeadLetters, EventDelivered, TokensForgotten, UploadEnded, UploadOutcome};
+use crate::telemetry::event::{
+    AttemptsNotKept, DeadLetters, EventDelivered, TokensForgotten, UploadEnded, UploadOutcome,
+};
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::time::Duration;
@@ -269,15 +273,33 @@ impl Worker {
             rejected: tally.rejected,
         }
         .tell(shared.status.telemetry());
+        let tried = Tried::new(&note, &batch, &reading);
         let Parted { ended: finished, waiting } = batch.part();
+        let again: Vec<_> = waiting.iter().map(|job| (job.seq, job.attempts, job.due)).collect();
         self.queue.put_back(waiting);
         self.report(admitted, (&reply, &reading), effect, (begun, ended));
         self.react(effect, admitted, note.status, ended);
+        tried.note(&shared.status, again, self.wait_until, (ended, now));
         // An event that is still waiting for another record may end by this upload all the same, so its note is kept.
         if tally.delivered + tally.rejected > 0 {
+            let attempts = tried.end(&shared.status, &finished);
             self.settle(note, finished).await?;
+            self.keep(attempts).await;
         }
         Ok(())
+    }
+
+    /// Keeps the attempts of events that were sent more than once. What can not be kept is told; the ends are durable.
+    async fn keep(&self, attempts: Vec<(Seq, Attempts)>) {
+        if attempts.is_empty() {
+            return;
+        }
+        let shared = self.shared.clone();
+        let work = move || shared.status.history().keep(&*shared.store, attempts, shared.journal.kept_from());
+        let kept = tokio::task::spawn_blocking(work).await;
+        if let Ok(Err(error)) = kept {
+            AttemptsNotKept { error: Cause::of(&error) }.tell();
+        }
     }
 
     /// Tells the breaker what the answer says about the account.
@@ -434,7 +456,7 @@ pub(super) fn status(reply: &Reply) -> Option<u16> {
     }
 }
 
-fn words(reply: &Reply, reading: &Reading) -> String {
+pub(super) fn words(reply: &Reply, reading: &Reading) -> String {
     match (reading, reply) {
         (Reading::Records { word, .. }, _) => (*word).to_owned(),
         (_, Reply::NoAnswer(none)) => format!("{}: {}", none.kind.words(), none.detail),

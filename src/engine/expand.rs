@@ -3,6 +3,7 @@
 //!
 //! Only here is anything like a tree of values built, and only for objects in which a key holds a dot.
 
+use super::diagnostic::Place;
 use super::evaluate::{Outcome, Run};
 use super::event::text::push_escaped;
 use super::event::{At, Kind};
@@ -12,6 +13,7 @@ use super::reason::OwnReason;
 use super::record::{Format, RecordKind, format, limit};
 use super::rules::NameId;
 use super::rules::expression::Expression;
+use super::rules::record::RecordTemplate;
 use super::rules::rest::{Nested, Rest};
 use super::trace::Tracer;
 use super::value::Value;
@@ -170,9 +172,9 @@ impl<T: Tracer> Run<'_, '_, T> {
 
     /// Writes the `ts` that a rule gives. What was given and is no number makes the whole event fail: CleverTap would
     /// refuse the record, and without it the record would be dated to its arrival.
-    pub(super) fn given_time(&mut self, expression: &Expression) {
+    pub(super) fn given_time(&mut self, expression: &Expression, place: &Place) {
         let before = self.notes.len();
-        let (value, _) = self.make(expression, None, false);
+        let (value, alternative) = self.make(expression, None, false);
         if value.is_missing() && self.notes.len() == before {
             return;
         }
@@ -186,11 +188,25 @@ impl<T: Tracer> Run<'_, '_, T> {
             return;
         }
         self.out.extend_from_slice(b",\"ts\":");
+        let start = self.out.len();
         match &value {
             Value::Node(at) => self.out.extend_from_slice(self.call.json.raw(*at).as_bytes()),
             Value::Text(text, _) => drop(write::push_text(self.out, text, usize::MAX)),
             Value::Json(json, _) => self.out.extend_from_slice(json.as_bytes()),
             Value::Missing | Value::Items(_) | Value::Object => {}
         }
+        let (at, place) = (value.at(), alternative.map_or(place, |alternative| &alternative.place));
+        self.trace_part("ts", start, place, |run| run.source_in(alternative, at));
+    }
+
+    /// Notes that a record lacks its address or one of its fields, at the first thing in the event that it is made of.
+    #[cold]
+    pub(super) fn incomplete(&mut self, template: &RecordTemplate) {
+        let target = self.plan.kind_name(template.kind);
+        let alternatives = template.data.fields.iter().flat_map(|field| &field.value.alternatives);
+        let found =
+            alternatives.map(|alternative| self.start(&alternative.from)).find(|value| !value.is_missing());
+        let at = found.map_or(At::ROOT, |value| value.at());
+        self.note(Note { code: WarningCode::RecordIncomplete, at, target });
     }
 }

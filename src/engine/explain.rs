@@ -24,6 +24,9 @@ pub struct RuleTrace {
     /// The rule before it that decided, where it is shadowed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shadowed_by: Option<String>,
+    /// Where it was switched off, `file:line:col`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disabled_at: Option<String>,
     /// How many single tests fail: the nearest miss is the rule with the fewest.
     pub misses: usize,
     /// Its condition.
@@ -45,6 +48,8 @@ pub enum Verdict {
     Shadowed,
     /// Its condition holds, and the call made no record that it could add to.
     NotReached,
+    /// A local file switched it off, whether or not its condition holds.
+    Disabled,
 }
 
 /// How one condition was judged.
@@ -58,6 +63,10 @@ pub struct ConditionTrace {
     pub actual: String,
     /// Where it is written, `file:line:col`; empty for groups.
     pub place: String,
+    /// A place in the event that was most likely meant where nothing stands at the one that is named: its keys differ in
+    /// case or in what separates their words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub meant: Option<String>,
     /// The conditions inside.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub inner: Vec<ConditionTrace>,
@@ -83,6 +92,7 @@ impl RuleTrace {
             action,
             verdict,
             shadowed_by,
+            disabled_at: None,
             misses: condition.misses(),
             condition,
             requires: Vec::new(),
@@ -138,10 +148,12 @@ impl<T: Tracer> Run<'_, '_, T> {
             Condition::Not(inner) => ("not", vec![self.explain(inner)]),
             Condition::Test(test, place) => {
                 let (text, actual) = self.explain_test(test);
-                return ConditionTrace { text, holds, actual, place: place.to_string(), inner: Vec::new() };
+                let (place, meant) = (place.to_string(), self.meant(test));
+                return ConditionTrace { text, holds, actual, place, meant, inner: Vec::new() };
             }
         };
-        ConditionTrace { text: text.to_owned(), holds, actual: String::new(), place: String::new(), inner }
+        let (text, actual, place) = (text.to_owned(), String::new(), String::new());
+        ConditionTrace { text, holds, actual, place, meant: None, inner }
     }
 
     /// Judges what a rule that applied requires.
@@ -152,6 +164,7 @@ impl<T: Tracer> Run<'_, '_, T> {
             holds: self.holds(&requirement.condition),
             actual: String::new(),
             place: requirement.place.to_string(),
+            meant: None,
             inner: vec![self.explain(&requirement.condition)],
         };
         required.map(judge).collect()
@@ -167,6 +180,21 @@ impl<T: Tracer> Run<'_, '_, T> {
             Test::IntegrationOff(_) => member(Member::Integrations),
         };
         (test.words(), actual)
+    }
+
+    /// What the test most likely means where it looks at nothing.
+    fn meant(&self, test: &Test) -> Option<String> {
+        let origins = match test {
+            Test::Where { origin, .. } => std::slice::from_ref(origin),
+            Test::Present(origins) | Test::Missing(origins) => origins.as_slice(),
+            Test::Type(_) | Test::Option { .. } | Test::IntegrationOff(_) => return None,
+        };
+        let absent = origins.iter().filter_map(|origin| match origin {
+            Origin::Path(path) if path.locate(&self.call).is_none() => Some(path),
+            _ => None,
+        });
+        let mut found = absent.filter_map(|path| path.locate_nearly(&self.call));
+        found.next().map(|at| self.call.json.path_of(at))
     }
 
     fn show_origins(&self, origins: &[Origin]) -> String {

@@ -52,7 +52,9 @@ impl<T: Tracer> Run<'_, '_, T> {
         self.push(b"\",\"");
         self.push(address.0.as_str().as_bytes());
         self.push(b"\":");
+        let value = self.out.len();
         self.id(&address.1);
+        self.trace_part(address.0.as_str(), value, &template.place, |run| run.source_of(&address.1));
         let complete = match template.kind {
             RecordKind::Profile => {
                 self.time(template);
@@ -95,17 +97,6 @@ impl<T: Tracer> Run<'_, '_, T> {
         self.records.push(Span { kind: template.kind, address, start, end: self.out.len() });
     }
 
-    /// Notes that a record lacks its address or one of its fields, at the first thing in the event that it is made of.
-    #[cold]
-    fn incomplete(&mut self, template: &RecordTemplate) {
-        let target = self.plan.kind_name(template.kind);
-        let alternatives = template.data.fields.iter().flat_map(|field| &field.value.alternatives);
-        let found =
-            alternatives.map(|alternative| self.start(&alternative.from)).find(|value| !value.is_missing());
-        let at = found.map_or(At::ROOT, |value| value.at());
-        self.note(Note { code: WarningCode::RecordIncomplete, at, target });
-    }
-
     #[inline]
     fn push(&mut self, bytes: &[u8]) {
         self.out.extend_from_slice(bytes);
@@ -145,16 +136,18 @@ impl<T: Tracer> Run<'_, '_, T> {
 
     fn time(&mut self, template: &RecordTemplate) {
         if let Some(expression) = &template.ts {
-            return self.given_time(expression);
+            return self.given_time(expression, &template.place);
         }
         if let Some(seconds) = self.seconds() {
             self.push(b",\"ts\":");
+            let value = self.out.len();
             self.out.extend_from_slice(itoa::Buffer::new().format(seconds).as_bytes());
+            self.trace_part("ts", value, &template.place, Self::sources_of_time);
         }
     }
 
     fn event_name_field(&mut self, name: &Expression, template: &RecordTemplate) -> bool {
-        let (value, _) = self.make(name, None, false);
+        let (value, alternative) = self.make(name, None, false);
         let at = value.at();
         let Some(name) = self.text_of(&value) else { return false };
         let cut = text::cut_chars(&name, template.limits.most(limit::EVENT_NAME_CHARS));
@@ -165,6 +158,7 @@ impl<T: Tracer> Run<'_, '_, T> {
             _ => Some(cut.to_owned()),
         };
         self.push(b",\"evtName\":");
+        let start = self.out.len();
         match plain {
             None => self.out.extend_from_slice(self.call.json.raw(at).as_bytes()),
             Some(name) => {
@@ -176,6 +170,8 @@ impl<T: Tracer> Run<'_, '_, T> {
         if shortened {
             self.note(Note { code: WarningCode::EventNameCut, at, target: None });
         }
+        let place = alternative.map_or(&template.place, |alternative| &alternative.place);
+        self.trace_part("evtName", start, place, |run| run.source_in(alternative, at));
         true
     }
 

@@ -5,12 +5,13 @@
 
 use super::diagnostic::Place;
 use super::evaluate::Run;
-use super::event::{At, Call};
+use super::event::{At, Call, time};
 use super::record::RecordKind;
 use super::rules::data::Field;
 use super::rules::expression::{Alternative, From, Part};
 use super::rules::rest::{KeyCase, Nested, Rest};
 use super::rules::rule::{Action, Rule};
+use super::value::Value;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -46,6 +47,9 @@ pub struct RecordTrace {
     pub kind: RecordKind,
     /// The rule that made it.
     pub rule: String,
+    /// What it has beside its data, in order: `identity` or `objectId`, `evtName`, `ts`. A call has nothing of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub envelope: Vec<FieldTrace>,
     /// The fields of its data, in order; of a call the values in its arguments.
     pub fields: Vec<FieldTrace>,
 }
@@ -115,6 +119,8 @@ pub trait Tracer {
     fn record(&self) -> Option<RecordKind>;
     /// A field was written, from `start` in the buffer on.
     fn field(&mut self, call: &Call<'_>, origin: FieldOrigin<'_>, value: &[u8], start: usize);
+    /// A member beside the data was written.
+    fn part(&mut self, target: &str, value: &[u8], from: String, place: &Place);
     /// A field was taken out again, and what follows it moved up.
     fn removed(&mut self, start: usize, length: usize);
     /// Something was left out without a warning.
@@ -138,10 +144,18 @@ impl Tracer for NoTrace {
         None
     }
     fn field(&mut self, _: &Call<'_>, _: FieldOrigin<'_>, _: &[u8], _: usize) {}
+    fn part(&mut self, _: &str, _: &[u8], _: String, _: &Place) {}
     fn removed(&mut self, _: usize, _: usize) {}
     fn dropped(&mut self, _: &Call<'_>, _: At, _: &str) {}
     fn overridden(&mut self, _: &str, _: Option<&[u8]>, _: &Place) {}
     fn printed(&mut self, _: &Place, _: String) {}
+}
+
+impl FieldTrace {
+    /// The places in the event it was made of; none of a constant.
+    pub fn sources(&self) -> impl Iterator<Item = &str> {
+        self.from.split(", ").filter(|path| !path.is_empty())
+    }
 }
 
 impl Tracer for Trace {
@@ -152,7 +166,12 @@ impl Tracer for Trace {
     }
 
     fn open_record(&mut self, kind: RecordKind, rule: &Rule, _: usize) {
-        self.records.push(RecordTrace { kind, rule: rule.id.to_string(), fields: Vec::new() });
+        self.records.push(RecordTrace {
+            kind,
+            rule: rule.id.to_string(),
+            envelope: Vec::new(),
+            fields: Vec::new(),
+        });
     }
 
     fn drop_record(&mut self) {
@@ -189,6 +208,14 @@ impl Tracer for Trace {
             },
         };
         record.fields.push(field);
+    }
+
+    fn part(&mut self, target: &str, value: &[u8], from: String, place: &Place) {
+        let Some(record) = self.records.last_mut() else { return };
+        let Ok(value) = RawValue::from_string(String::from_utf8_lossy(value).into_owned()) else { return };
+        let (target, rule, place) = (target.to_owned(), record.rule.clone(), place.to_string());
+        let transforms = if target == "ts" { vec!["unix_seconds".to_owned()] } else { Vec::new() };
+        record.envelope.push(FieldTrace { target, value, rule, place, from, transforms, start: usize::MAX });
     }
 
     fn removed(&mut self, start: usize, length: usize) {
@@ -267,6 +294,40 @@ fn copy_transforms(call: &Call<'_>, rest: &Rest, at: At) -> Vec<String> {
 }
 
 impl<T: Tracer> Run<'_, '_, T> {
+    /// Tells of a member beside the data, whose value stands in the buffer from `start` on. Where nobody listens, `from`
+    /// is not asked.
+    #[inline]
+    pub(super) fn trace_part(
+        &mut self,
+        target: &str,
+        start: usize,
+        place: &Place,
+        from: impl FnOnce(&Self) -> String,
+    ) {
+        if T::ON {
+            let from = from(self);
+            let value = self.out.get(start..).unwrap_or_default();
+            self.tracer.part(target, value, from, place);
+        }
+    }
+
+    /// Where a value stands in the event; empty where it stands nowhere.
+    pub(super) fn source_of(&self, value: &Value) -> String {
+        self.call.json.path_of(value.at())
+    }
+
+    /// Where what an alternative made came from.
+    pub(super) fn source_in(&self, alternative: Option<&Alternative>, at: At) -> String {
+        alternative.map(|alternative| from_text(&self.call, &alternative.from, at)).unwrap_or_default()
+    }
+
+    /// The members of the call that its time was made of.
+    pub(super) fn sources_of_time(&self) -> String {
+        let members = time::event_time_members(&self.call, self.context.received_at);
+        let names = members.iter().filter(|member| self.call.member(**member).is_some());
+        names.map(|member| member.name()).collect::<Vec<_>>().join(", ")
+    }
+
     /// Judges every rule, also those after the one that decides.
     pub(super) fn trace_rules(&mut self) {
         let plan = self.plan;
@@ -300,6 +361,13 @@ impl<T: Tracer> Run<'_, '_, T> {
             let mut trace = RuleTrace::new(rule, verdict, None, condition);
             trace.requires = self.explain_requirements(rule, verdict);
             traces.push(trace);
+        }
+        for (rule, place) in &plan.pack.disabled {
+            let condition = self.explain(&rule.when);
+            traces.push(RuleTrace {
+                disabled_at: Some(place.to_string()),
+                ..RuleTrace::new(rule, Verdict::Disabled, None, condition)
+            });
         }
         self.tracer.rules(traces);
     }

@@ -1,6 +1,8 @@
 //! Every page of the console, with the permission it needs. A row can not be written without one.
 
-use super::page::{again, event, events, login, overview, preview, resends, settings, setup, token};
+use super::page::{
+    again, case, event, events, login, overview, preview, resends, settings, setup, token, trial,
+};
 use super::visit::{Answer, Visit};
 use super::{asset, schema, stream, taste};
 use crate::admin::Permission::{
@@ -50,6 +52,8 @@ pub static ROWS: &[Row] = &[
     get("/events/{id}", SeeEvents, |v| Box::pin(event::show(v))),
     post("/events/{id}", Preview, |v| Box::pin(event::preview(v))),
     post("/events/{id}/resend", Resend, |v| Box::pin(resends::one(v))),
+    get("/events/{id}/case", SeeEvents, |v| Box::pin(case::show(v))),
+    get("/events/{id}/case/file", SeeEvents, |v| Box::pin(case::download(v))),
     get("/resends", SeeEvents, |v| Box::pin(resends::show(v))),
     post("/resends", Resend, |v| Box::pin(again::order(v))),
     get("/resends/new", Resend, |v| Box::pin(again::show(v))),
@@ -57,6 +61,8 @@ pub static ROWS: &[Row] = &[
     post("/resends/{id}/cancel", Resend, |v| Box::pin(resends::cancel(v))),
     get("/preview", Preview, |v| Box::pin(preview::show(v))),
     post("/preview", Preview, |v| Box::pin(preview::submit(v))),
+    post("/preview/validate", Resend, |v| Box::pin(trial::validate(v))),
+    post("/preview/send", Resend, |v| Box::pin(trial::send(v))),
     get("/settings", EditSettings, |v| Box::pin(settings::show(v))),
     post("/settings", EditSettings, |v| Box::pin(settings::submit(v))),
     post("/settings/write-key", EditSettings, |v| Box::pin(settings::generate_write_key(v))),

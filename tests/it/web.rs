@@ -8,8 +8,12 @@ mod event;
 mod large;
 /// The list while it is live, its filter, and several events sent again.
 mod live;
+/// The four panes of an event, and saving it as a test case.
+mod pane;
 /// Settings: environment, stale forms, secrets.
 mod settings;
+/// Records that CleverTap is shown by hand, and the attempts to send an event.
+mod trial;
 
 use crate::support::app::TestApp;
 use crate::support::http::{Answer, Request};

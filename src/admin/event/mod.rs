@@ -4,16 +4,25 @@
 //! events sees them whole.
 
 mod detail;
+mod fate;
 mod filter;
 mod list;
+mod past;
 mod reading;
+mod source;
 mod summary;
+mod timeline;
 
+pub use crate::delivery::Attempt;
 pub use detail::{Again, EventDetail};
+pub use fate::{Fate, FateKind, Use, fates};
 pub use filter::{Filter, StageFilter};
 pub use list::{EventList, MOST_ROWS, Row};
+pub use past::{Made, Past, PastDifference};
 pub use reading::FilterProblem;
+pub use source::{RuleSource, place_of};
 pub use summary::{Summary, Who};
+pub use timeline::Timeline;
 
 use crate::journal::{Block, End, Entry, Seq, State};
 

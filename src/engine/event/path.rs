@@ -77,6 +77,30 @@ impl Path {
         Some(at)
     }
 
+    /// Where the path would lead in a call if only the letters and digits of keys counted: what was most likely meant
+    /// where it leads nowhere.
+    #[cold]
+    pub fn locate_nearly(&self, call: &Call<'_>) -> Option<At> {
+        let near = |at: At, key: &str| {
+            let folded: String = fold(key).collect();
+            call.json
+                .get(at, key)
+                .or_else(|| find_loosely(call.json, at, &folded).filter(|_| !folded.is_empty()))
+        };
+        let mut at = match self.member {
+            Some(member) => near(At::ROOT, member.name())?,
+            None => At::ROOT,
+        };
+        for segment in self.rest.iter() {
+            at = match segment {
+                Segment::Key(key) => near(at, key)?,
+                Segment::Loose(key) => find_loosely(call.json, at, key)?,
+                Segment::Index(index) => call.json.elements(at).nth(*index as usize)?,
+            };
+        }
+        Some(at)
+    }
+
     /// The keys it goes by, from the call on, as far as they are exact.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         let exact = self.rest.iter().take_while(|segment| !matches!(segment, Segment::Loose(_)));

@@ -114,6 +114,22 @@ pub fn event_time(call: &Call<'_>, received_at: Option<i64>) -> Option<i64> {
     }
 }
 
+/// The members that [`event_time`] takes its time from, whether or not the call has them all.
+pub fn event_time_members(call: &Call<'_>, received_at: Option<i64>) -> &'static [Member] {
+    use Member::{OriginalTimestamp, ReceivedAt, SentAt, Timestamp};
+    let original = member_time(call, OriginalTimestamp);
+    let timestamp = member_time(call, Timestamp).known();
+    let received = member_time(call, ReceivedAt).known().or(received_at);
+    let is_skewed = member_time(call, SentAt).known().is_some() && received.is_some();
+    match (original, timestamp) {
+        (Time::Absent, Some(_)) if is_skewed => &[Timestamp, SentAt, ReceivedAt],
+        (_, Some(_)) => &[Timestamp],
+        (Time::At(_), None) if is_skewed => &[OriginalTimestamp, SentAt, ReceivedAt],
+        (Time::At(_), None) => &[OriginalTimestamp],
+        (_, None) => &[ReceivedAt],
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Time {
     Absent,

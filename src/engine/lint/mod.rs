@@ -16,6 +16,8 @@ pub(super) mod secret;
 mod untested;
 mod witness;
 
+pub use secret::is_personal;
+
 use super::diagnostic::{Code, Diagnostics};
 use super::plan::{Plan, RuleFiles};
 use super::proof::Case;

@@ -70,6 +70,11 @@ fn say(what: &str, place: Place, found: &mut Diagnostics) {
     found.push(Code::R609, Some(place), message, Some(help.into()));
 }
 
+/// Whether a text holds what looks like a secret, or like something about a person.
+pub fn is_personal(text: &str) -> bool {
+    suspicious(text).is_some()
+}
+
 /// The word of a text that should not be there, and what it looks like.
 fn suspicious(text: &str) -> Option<(&str, &'static str)> {
     if let Some(number) = phone(text) {

@@ -7,11 +7,16 @@ mod accept;
 mod case;
 mod coverage;
 mod difference;
+mod redact;
+mod stand_in;
+mod write;
 
 pub use accept::{NotAccepted, accept};
 pub use case::{Case, End, Expect, ExpectedRecord, MATCHES, parse};
 pub use coverage::{Coverage, Share};
 pub use difference::{Difference, compare};
+pub use redact::{Redacted, Replaced, redact};
+pub use write::{CaseOrder, NewCase, NotWritten, write as write_case};
 
 use super::evaluate::{Context, Evaluator};
 use super::preview::{Preview, preview};

@@ -37,14 +37,15 @@ impl<'a> Layer<'a> {
         Self { values: values.unwrap_or_default(), rules, extras, disable, allows }
     }
 
-    /// Puts the local rules among the pack's.
+    /// Puts the local rules among the pack's. Gives the rules that it switches off, each with the place that says so.
     pub fn apply(
         &self,
         rules: &mut Vec<Rule>,
         extras: &mut Vec<Rule>,
         scope: &Scope<'_>,
         problems: &mut Diagnostics,
-    ) {
+    ) -> Vec<(Rule, Place)> {
+        let mut disabled = Vec::new();
         for (at, (id, place)) in self.disable.iter().enumerate() {
             if let Some((_, first)) = self.disable.iter().take(at).find(|(other, _)| other == id) {
                 let message = format!("`{id}` is listed twice in `disable`, first in line {}", first.line);
@@ -54,14 +55,17 @@ impl<'a> Layer<'a> {
             }
             let before = rules.len() + extras.len();
             let ids = ids(rules, extras);
-            rules.retain(|rule| *rule.id != **id);
-            extras.retain(|rule| *rule.id != **id);
+            for list in [&mut *rules, &mut *extras] {
+                let taken = list.extract_if(.., |rule| *rule.id == **id);
+                disabled.extend(taken.map(|rule| (rule, place.clone())));
+            }
             if rules.len() + extras.len() == before {
                 unknown(id, place, &ids, problems);
             }
         }
         insert(&self.rules, rules, scope, problems);
         insert(&self.extras, extras, scope, problems);
+        disabled
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Pack {
     pub rules: Vec<Rule>,
     /// Rules that each add records to a call that was mapped.
     pub extras: Vec<Rule>,
+    /// Rules that a local file switched off, each with the place that says so. They are only shown.
+    pub disabled: Vec<(Rule, Place)>,
     /// The keys that rules name, by number.
     pub names: Vec<Arc<str>>,
     /// How many rests there are.
@@ -106,7 +108,7 @@ impl Pack {
         let rules_node = fields.require(problems, "rules");
         let mut rules = list(rules_node, problems);
         let mut extras = list(fields.get("extras"), problems);
-        layer.apply(&mut rules, &mut extras, &scope, problems);
+        let disabled = layer.apply(&mut rules, &mut extras, &scope, problems);
         check_ids(rules.iter().chain(&extras), problems);
         let mut survey = survey.into_inner();
         if let Some(node) = fields.get("allow") {
@@ -115,7 +117,7 @@ impl Pack {
         survey.allows.extend(layer.allows.iter().cloned());
         fields.finish(problems);
         let (names, rests, scripts) = (names.into_inner(), rests.get(), scripts.used());
-        Some(Self { name: name?, options, values, rules, extras, names, rests, scripts, survey })
+        Some(Self { name: name?, options, values, rules, extras, disabled, names, rests, scripts, survey })
     }
 }
 

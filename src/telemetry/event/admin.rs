@@ -30,6 +30,10 @@ notes! { "tapline::admin";
     warn FirstStartTokenStayed<'a> { file: &'a Path, error: Cause<'a> }
     "the used first-start token could not be removed" [file = %file.display(), %error];
 
+    /// Somebody had CleverTap take records that are in no journal. What they hold is not told.
+    info SentByHand<'a> { by: &'a str, records: usize, taken: usize, status: u16 }
+    "records were sent by hand" [user.name = by, records, taken, status];
+
     /// Settings were stored and are in force.
     info SettingsSaved<'a> { user: &'a dyn AccountName, revision: u64 }
     "settings saved" [user.name = %user, settings.revision = revision];

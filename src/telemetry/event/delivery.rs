@@ -241,6 +241,10 @@ notes! { "tapline::delivery";
     warn TokensForgotten<'a> { error: Cause<'a> }
     "sent push tokens could not be remembered and will be sent again" [%error];
 
+    /// The console shows fewer attempts of these events.
+    warn AttemptsNotKept<'a> { error: Cause<'a> }
+    "the attempts of events that were sent more than once could not be kept" [%error];
+
     /// The process stops and does not wait longer.
     warn UploadsCut { uploads: usize }
     "uploads in flight were cut; their events are sent again" [uploads];

@@ -6,7 +6,9 @@ use crate::journal::Seq;
 use crate::web::error::PageError;
 use crate::web::response::html;
 use crate::web::shell::{Nav, Shell};
-use crate::web::view::{AgainView, EndView, JsonView, Moment, Pill, ResultView, UploadView, pretty};
+use crate::web::view::{
+    AgainView, EndView, JsonView, Marks, Moment, PastView, Pill, ResultView, Shown, TimelineView, pretty,
+};
 use crate::web::visit::{Answer, Visit};
 use askama::Template;
 
@@ -24,15 +26,18 @@ struct EventPage {
     /// Whether it asks for a person to be deleted.
     is_deletion: bool,
     end: EndView,
-    upload: Option<UploadView>,
+    timeline: TimelineView,
     /// What it had before it was sent again.
     again: Option<AgainView>,
     /// Whether it can be sent again: it has ended, and is an event.
     can_resend: bool,
     is_delivered: bool,
-    /// The rules it was sent with, where other ones are live now.
-    sent_with: Option<String>,
-    event: JsonView,
+    /// What it became when it ended, where that was by other rules than those in force.
+    past: Option<PastView>,
+    /// What remains of it, where it was erased.
+    remains: JsonView,
+    /// The event as stored.
+    received_text: String,
     /// What stands in the editor.
     copy: String,
     /// Whether the result is that of an edited copy.
@@ -54,7 +59,7 @@ struct ResultPart {
 pub(in crate::web) async fn show(visit: Visit) -> Answer {
     let event = find(&visit).await?;
     let copy = pretty(&event.body);
-    html(&page(&visit, &event, copy, None))
+    html(&page(&visit, &event, copy, None).await?)
 }
 
 /// `POST /events/{id}`: preview an edited copy. Stores nothing and sends nothing.
@@ -62,17 +67,18 @@ pub(in crate::web) async fn preview(visit: Visit) -> Answer {
     let event = find(&visit).await?;
     if event.erased_at.is_some() {
         // Its page has nothing to edit.
-        return html(&page(&visit, &event, String::new(), None));
+        return html(&page(&visit, &event, String::new(), None).await?);
     }
     let copy = visit.form.get("event").to_owned();
     let edited = visit.admin.preview_one(&copy, Some(event.received_at), true);
     if visit.wants_fragment() {
-        return html(&ResultPart { result: ResultView::new(&edited, Some(&event.preview)), is_edited: true });
+        let result = result(&visit, &event, Some((&copy, &edited))).await?;
+        return html(&ResultPart { result, is_edited: true });
     }
-    html(&page(&visit, &event, copy, Some(&edited)))
+    html(&page(&visit, &event, copy, Some(&edited)).await?)
 }
 
-async fn find(visit: &Visit) -> Result<EventDetail, PageError> {
+pub(super) async fn find(visit: &Visit) -> Result<EventDetail, PageError> {
     let id = visit.part("id");
     let missing = || PageError::NoSuchEvent(id.chars().take(40).collect());
     let seq = Seq::parse(id).ok_or_else(missing)?;
@@ -83,7 +89,30 @@ async fn find(visit: &Visit) -> Result<EventDetail, PageError> {
     }
 }
 
-fn page(visit: &Visit, event: &EventDetail, copy: String, edited: Option<&Preview>) -> EventPage {
+/// What is shown of the event, or of an edited copy of it.
+async fn result(
+    visit: &Visit,
+    event: &EventDetail,
+    edited: Option<(&str, &Preview)>,
+) -> Result<ResultView, PageError> {
+    let (text, preview) = edited.unwrap_or((&event.body, &event.preview));
+    let sources = visit.admin.rule_sources(preview).await?;
+    Ok(ResultView::new(Shown {
+        event: text,
+        preview,
+        before: edited.map(|_| &event.preview),
+        wire: &visit.admin.wire(),
+        sources: &sources,
+        prefix: "",
+    }))
+}
+
+async fn page(
+    visit: &Visit,
+    event: &EventDetail,
+    copy: String,
+    edited: Option<&Preview>,
+) -> Result<EventPage, PageError> {
     let now = visit.admin.now();
     let summary = Summary::of(event.body.as_bytes());
     let title = match (summary.name.is_empty(), summary.kind.is_empty()) {
@@ -92,8 +121,10 @@ fn page(visit: &Visit, event: &EventDetail, copy: String, edited: Option<&Previe
         (true, true) if event.erased_at.is_some() => "Erased event".to_owned(),
         (true, true) => event.seq.to_string(),
     };
-    let sent_with = event.end.as_ref().map(|end| end.revision.clone());
-    EventPage {
+    let timeline = TimelineView::new(visit.admin.timeline(event).await?, now);
+    let past = visit.admin.past(event).await?.map(PastView::new);
+    let result = result(visit, event, edited.map(|edited| (copy.as_str(), edited))).await?;
+    Ok(EventPage {
         shell: Shell::of(visit, Nav::Events),
         id: event.seq.to_string(),
         title,
@@ -103,21 +134,19 @@ fn page(visit: &Visit, event: &EventDetail, copy: String, edited: Option<&Previe
         pill: event.stage.into(),
         is_deletion: event.is_deletion(),
         end: EndView::of(event),
-        upload: event.upload.as_ref().map(|note| UploadView::of(note, now)),
-        again: AgainView::of(event, now),
+        timeline,
+        again: AgainView::of(event),
         can_resend: !event.body.is_empty()
             && !event.is_deletion()
             && !matches!(event.stage, Stage::Pending | Stage::FailedOnIngest),
         is_delivered: event.stage == Stage::Delivered,
-        sent_with: sent_with.filter(|revision| !revision.is_empty() && !event.rules_are_the_same()),
-        event: JsonView::with_paths(&event.body),
+        past,
+        remains: JsonView::event(&event.body, &Marks::default()),
+        received_text: event.body.clone(),
         copy,
         is_edited: edited.is_some(),
-        result: match edited {
-            Some(edited) => ResultView::new(edited, Some(&event.preview)),
-            None => ResultView::new(&event.preview, None),
-        },
+        result,
         older: event.neighbours.0,
         newer: event.neighbours.1,
-    }
+    })
 }

@@ -2,6 +2,7 @@
 //! `templates/page/`.
 
 pub(super) mod again;
+pub(super) mod case;
 pub(super) mod event;
 pub(super) mod events;
 pub(super) mod login;
@@ -11,3 +12,4 @@ pub(super) mod resends;
 pub(super) mod settings;
 pub(super) mod setup;
 pub(super) mod token;
+pub(super) mod trial;

@@ -2,7 +2,7 @@
 
 use crate::web::response::html;
 use crate::web::shell::{Nav, Shell};
-use crate::web::view::{JsonView, Prose, ResultView};
+use crate::web::view::{Prose, ResultView, Shown};
 use crate::web::visit::{Answer, Visit};
 use askama::Template;
 
@@ -77,7 +77,6 @@ struct Results {
 /// One event and its result.
 struct One {
     number: usize,
-    event: JsonView,
     result: ResultView,
 }
 
@@ -106,26 +105,32 @@ async fn evaluate(visit: &Visit, text: &str, packs: &Packs) -> Results {
         Err(problem) => return Results { problem: Some(Prose::sentence(&problem)), ..Results::default() },
     };
     let ended = |outcome| samples.iter().filter(|sample| sample.preview.outcome == outcome).count();
+    let (wire, only) = (visit.admin.wire(), samples.len() == 1);
+    let mut shown = Vec::new();
+    for (index, sample) in samples.iter().take(SHOWN).enumerate() {
+        let number = index + 1;
+        // Ids name one thing on a page.
+        let prefix = if only { String::new() } else { format!("e{number}-") };
+        let sources = match only {
+            true => visit.admin.rule_sources(&sample.preview).await.unwrap_or_default(),
+            false => Vec::new(),
+        };
+        let result = ResultView::new(Shown {
+            event: &sample.event,
+            preview: &sample.preview,
+            before: None,
+            wire: &wire,
+            sources: &sources,
+            prefix: &prefix,
+        });
+        shown.push(One { number, result });
+    }
     Results {
         problem: None,
         count: samples.len(),
         mapped: ended("mapped"),
         filtered: ended("filtered"),
         failed: ended("failed"),
-        shown: samples
-            .iter()
-            .take(SHOWN)
-            .enumerate()
-            .map(|(index, sample)| One {
-                number: index + 1,
-                // Ids name one thing on a page, so only a single event has them.
-                event: if samples.len() == 1 {
-                    JsonView::with_paths(&sample.event)
-                } else {
-                    JsonView::exact(&sample.event)
-                },
-                result: ResultView::new(&sample.preview, None),
-            })
-            .collect(),
+        shown,
     }
 }

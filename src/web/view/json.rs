@@ -3,6 +3,7 @@
 
 use crate::engine::event::path::push_segment;
 use serde::de::IgnoredAny;
+use std::collections::HashMap;
 
 /// A piece of shown JSON. Members are boxes inside boxes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub(in crate::web) enum Piece {
     Open(String),
     /// Ends it.
     Close,
+    /// A key that leads somewhere.
+    Key(String, Mark),
     /// Text with its class: `k` key, `s` text, `n` number, `w` word, `p` punctuation, `x` not JSON.
     Text(&'static str, String),
 }
@@ -21,23 +24,62 @@ pub(in crate::web) struct JsonView {
     pub(in crate::web) pieces: Vec<Piece>,
 }
 
+/// Where a key leads, and what it has to do with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::web) struct Mark {
+    /// The id it leads to.
+    pub(in crate::web) to: String,
+    /// The ids of what tells about it, with blanks between them.
+    pub(in crate::web) told_by: String,
+    /// The ids of everything that belongs together with it.
+    pub(in crate::web) lights: String,
+    /// Whether a warning is about it.
+    pub(in crate::web) is_warned: bool,
+}
+
+/// What members are called by, and which of their keys lead somewhere.
+#[derive(Debug, Clone, Default)]
+pub(in crate::web) struct Marks {
+    /// What every id begins with.
+    pub(in crate::web) prefix: String,
+    /// By path.
+    pub(in crate::web) by_path: HashMap<String, Mark>,
+}
+
 impl JsonView {
     /// Exactly this text; no ids.
     pub(in crate::web) fn exact(text: &str) -> Self {
-        build(text, false)
+        build(text, None, true)
     }
 
-    /// An event, without the white space between its parts, with an id for every path; see [`path_id`].
-    pub(in crate::web) fn with_paths(text: &str) -> Self {
-        build(text, true)
+    /// Exactly this text, with an id for every path, and keys that lead somewhere.
+    pub(in crate::web) fn marked(text: &str, marks: &Marks) -> Self {
+        build(text, Some(marks), true)
+    }
+
+    /// The same without the white space between its parts.
+    pub(in crate::web) fn event(text: &str, marks: &Marks) -> Self {
+        build(text, Some(marks), false)
+    }
+}
+
+impl Marks {
+    /// The id of the member at a path.
+    pub(in crate::web) fn id(&self, path: &str) -> String {
+        format!("{}{}", self.prefix, path_id(path))
     }
 }
 
 /// The id of a path's member, as `at-properties.order_id`. Letters that may not stand in an address are written as
 /// `_` and a number, so that a link to it needs no escaping.
 pub(in crate::web) fn path_id(path: &str) -> String {
-    let mut id = "at-".to_owned();
-    for c in path.chars() {
+    format!("at-{}", slug(path))
+}
+
+/// Any text as a part of an id.
+pub(in crate::web) fn slug(text: &str) -> String {
+    let mut id = String::new();
+    for c in text.chars() {
         match c {
             'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '-' => id.push(c),
             '[' => id.push('.'),
@@ -157,7 +199,7 @@ struct Level {
     member: String,
 }
 
-fn build(text: &str, paths: bool) -> JsonView {
+fn build(text: &str, marks: Option<&Marks>, keeps_blanks: bool) -> JsonView {
     if serde_json::from_str::<IgnoredAny>(text).is_err() {
         return JsonView { pieces: vec![Piece::Text("x", text.to_owned())] };
     }
@@ -165,12 +207,12 @@ fn build(text: &str, paths: bool) -> JsonView {
     let mut levels: Vec<Level> = Vec::new();
     for token in tokens(text) {
         if token.kind == Kind::Space {
-            if !paths {
+            if keeps_blanks {
                 pieces.push(Piece::Text("p", token.text.to_owned()));
             }
             continue;
         }
-        begin_member(&token, &mut levels, &mut pieces, paths);
+        begin_member(&token, &mut levels, &mut pieces, marks);
         let class = match token.kind {
             Kind::Text if levels.last().is_some_and(|level| level.at_key) => "k",
             Kind::Text => "s",
@@ -181,7 +223,12 @@ fn build(text: &str, paths: bool) -> JsonView {
         if token.kind == Kind::Close && levels.pop().is_some_and(|level| level.in_member) {
             pieces.push(Piece::Close);
         }
-        pieces.push(Piece::Text(class, token.text.to_owned()));
+        let mark = levels.last().filter(|_| class == "k");
+        let mark = mark.and_then(|level| marks?.by_path.get(&level.member));
+        pieces.push(match mark {
+            Some(mark) => Piece::Key(token.text.to_owned(), mark.clone()),
+            None => Piece::Text(class, token.text.to_owned()),
+        });
         let within = levels.last_mut();
         match (token.kind, within) {
             (Kind::Open, within) => {
@@ -208,7 +255,7 @@ fn build(text: &str, paths: bool) -> JsonView {
 }
 
 /// Opens the box of a member where its key begins, of an element where its value begins.
-fn begin_member(token: &Token<'_>, levels: &mut [Level], pieces: &mut Vec<Piece>, paths: bool) {
+fn begin_member(token: &Token<'_>, levels: &mut [Level], pieces: &mut Vec<Piece>, marks: Option<&Marks>) {
     let Some(level) = levels.last_mut().filter(|level| !level.in_member) else {
         return;
     };
@@ -224,7 +271,7 @@ fn begin_member(token: &Token<'_>, levels: &mut [Level], pieces: &mut Vec<Piece>
     }
     level.count += 1;
     level.in_member = true;
-    pieces.push(Piece::Open(if paths { path_id(&level.member) } else { String::new() }));
+    pieces.push(Piece::Open(marks.map(|marks| marks.id(&level.member)).unwrap_or_default()));
 }
 
 #[cfg(test)]
@@ -233,7 +280,7 @@ mod tests {
 
     fn text_of(view: &JsonView) -> String {
         let text = |piece: &Piece| match piece {
-            Piece::Text(_, text) => text.clone(),
+            Piece::Text(_, text) | Piece::Key(text, _) => text.clone(),
             _ => String::new(),
         };
         view.pieces.iter().map(text).collect()
@@ -255,7 +302,7 @@ mod tests {
             let depth = view.pieces.iter().fold(0_i32, |depth, piece| match piece {
                 Piece::Open(_) => depth + 1,
                 Piece::Close => depth - 1,
-                Piece::Text(..) => depth,
+                Piece::Text(..) | Piece::Key(..) => depth,
             });
             assert_eq!(depth, 0, "{text}");
         }
@@ -263,7 +310,14 @@ mod tests {
 
     #[test]
     fn every_member_of_an_event_has_an_id_made_of_its_path() {
-        let view = JsonView::with_paths(r#"{ "properties": {"Order ID": 1, "products": [{"sku": "a"}]} }"#);
+        let text = r#"{ "properties": {"Order ID": 1, "products": [{"sku": "a"}]} }"#;
+        let mark = Mark { to: "r1".to_owned(), ..Mark::default() };
+        let by_path = [("properties.products[0].sku".to_owned(), mark.clone())].into();
+        let marks = Marks { prefix: String::new(), by_path };
+        let view = JsonView::event(text, &marks);
+        assert!(view.pieces.contains(&Piece::Key("\"sku\"".to_owned(), mark)));
+        assert_eq!(text_of(&view), text.replace(' ', "").replace("OrderID", "Order ID"));
+        assert_eq!(text_of(&JsonView::marked(text, &marks)), text);
         let ids: Vec<&str> = view
             .pieces
             .iter()

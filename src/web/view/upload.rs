@@ -1,10 +1,8 @@
 //! How an event ended and what CleverTap answered, in words.
 
-use super::{Moment, Pill, Prose};
+use super::{Pill, Prose};
 use crate::admin::event::{Again, EventDetail, Stage};
 use crate::admin::remedy;
-use crate::clock::Millis;
-use crate::journal::UploadNote;
 
 /// How an event ended.
 #[derive(Debug, Clone)]
@@ -48,37 +46,6 @@ impl EndView {
     }
 }
 
-/// One call of the upload API.
-#[derive(Debug, Clone)]
-pub(in crate::web) struct UploadView {
-    pub(in crate::web) number: u64,
-    pub(in crate::web) started: Moment,
-    pub(in crate::web) duration: String,
-    pub(in crate::web) records: u32,
-    pub(in crate::web) attempt: u32,
-    /// `200`, or `no answer`.
-    pub(in crate::web) status: String,
-    pub(in crate::web) answer: String,
-}
-
-impl UploadView {
-    /// What is kept of an upload.
-    pub(in crate::web) fn of(note: &UploadNote, now: Millis) -> Self {
-        Self {
-            number: note.id.0,
-            started: Moment::new(note.started_at, now),
-            duration: match note.duration_ms {
-                millis @ 0..=9_999 => format!("{millis} ms"),
-                millis => format!("{} s", millis / 1000),
-            },
-            records: note.records,
-            attempt: note.attempt,
-            status: note.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string()),
-            answer: note.answer.clone(),
-        }
-    }
-}
-
 /// What an event had before it was sent again.
 #[derive(Debug, Clone)]
 pub(in crate::web) struct AgainView {
@@ -93,13 +60,12 @@ pub(in crate::web) struct AgainView {
     pub(in crate::web) code: String,
     /// The rules revision of its first end.
     pub(in crate::web) first_revision: String,
-    pub(in crate::web) upload: Option<UploadView>,
 }
 
 impl AgainView {
     /// What `event` had before, if it was sent again.
-    pub(in crate::web) fn of(event: &EventDetail, now: Millis) -> Option<Self> {
-        let Again { replaced, upload } = event.again.as_ref()?;
+    pub(in crate::web) fn of(event: &EventDetail) -> Option<Self> {
+        let Again { replaced, .. } = event.again.as_ref()?;
         let first = &replaced.first;
         Some(Self {
             job: replaced.by.0,
@@ -108,7 +74,6 @@ impl AgainView {
             sentence: first.message.as_deref().map(Prose::sentence),
             code: first.code.clone().unwrap_or_default(),
             first_revision: first.revision.clone(),
-            upload: upload.as_ref().map(|note| UploadView::of(note, now)),
         })
     }
 }

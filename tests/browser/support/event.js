@@ -19,7 +19,7 @@ export const order = (messageId, total = 49.9) => ({
 
 /** The text of a shown record, which is the record byte for byte. */
 export const shownRecord = (page, number) =>
-  page.locator(`h3:has-text("Record ${number}") + pre.json code`).textContent();
+  page.locator(`h4:has-text("Record ${number}") + pre.json code`).textContent();
 
 /** The value that the table of fields shows for a field of the first record. */
 export const shownField = (page, name) =>

@@ -209,7 +209,7 @@ async fn records_are_shown_byte_for_byte_as_the_api_gives_them() {
     browser.get("/preview").await;
     let page = browser.post("/preview", &[("event", event)]).await;
     let shown =
-        page.text().split("<pre class=\"json\"><code>").nth(1).unwrap().split("</code>").next().unwrap();
+        page.text().split("<pre class=\"json\"><code>").nth(2).unwrap().split("</code>").next().unwrap();
     let mut bytes = String::new();
     let mut in_tag = false;
     for c in shown.chars() {

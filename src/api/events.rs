@@ -1,14 +1,13 @@
 //! `/v1/events`, one event, its attempts, and `/v1/dead-letters`: the console's list and page of an event as JSON.
 
+use super::attempt::{AttemptsDoc, moment};
 use super::call::{Call, Parameters};
 use super::{Problem, RequestError, answer};
 use crate::admin::event::{EventDetail, Filter, FilterProblem, MOST_ROWS, Row, Stage, StageFilter, Who};
-use crate::clock::Millis;
 use crate::engine::Preview;
-use crate::journal::{End, Refusal, Replaced, Seq, UploadNote};
+use crate::journal::{End, Refusal, Replaced, Seq};
 use actix_web::HttpResponse;
 use actix_web::http::header::{HeaderName, HeaderValue};
-use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -65,7 +64,8 @@ struct DetailDoc {
     /// The job that gave it the end it has.
     sent_again_by: Option<String>,
     refusal: Option<Refusal>,
-    attempts: Vec<AttemptDoc>,
+    #[serde(flatten)]
+    attempts: AttemptsDoc,
     /// What the rules in force make of it. `revision` beside `end.revision` says whether it was sent with others.
     evaluation: Preview,
     older: Option<String>,
@@ -80,29 +80,6 @@ struct EndDoc {
     upload: Option<u64>,
     /// The rules it was evaluated with.
     revision: String,
-}
-
-/// One upload that the event's records went with.
-#[derive(Serialize)]
-struct AttemptDoc {
-    upload: u64,
-    /// Which try of these records it was, from 1. Earlier tries are not kept.
-    attempt: u32,
-    sent_at: String,
-    duration_ms: u64,
-    /// Of the whole upload, other events' records included.
-    records: u32,
-    status: Option<u16>,
-    answer: String,
-    /// The end that it led to.
-    state: &'static str,
-    /// The job that sent it; none for delivery itself.
-    replay: Option<String>,
-}
-
-#[derive(Serialize)]
-struct AttemptsDoc {
-    attempts: Vec<AttemptDoc>,
 }
 
 /// Handles `GET /v1/events`.
@@ -161,41 +138,22 @@ pub(super) fn read_filter(parameters: &mut Parameters, with_state: bool) -> Filt
 /// Handles `GET /v1/events/{id}`.
 pub(super) async fn show(call: Call) -> Result<HttpResponse, Problem> {
     call.parameters().finish(&[])?;
-    answer::json(&DetailDoc::from(find(&call).await?))
+    let event = find(&call).await?;
+    let attempts = AttemptsDoc::new(&event, call.admin.timeline(&event).await?);
+    answer::json(&DetailDoc::new(event, attempts))
 }
 
 /// Handles `GET /v1/events/{id}/attempts`.
 pub(super) async fn attempts(call: Call) -> Result<HttpResponse, Problem> {
     call.parameters().finish(&[])?;
-    answer::json(&AttemptsDoc { attempts: attempts_of(&find(&call).await?) })
+    let event = find(&call).await?;
+    let timeline = call.admin.timeline(&event).await?;
+    answer::json(&AttemptsDoc::new(&event, timeline))
 }
 
 async fn find(call: &Call) -> Result<EventDetail, Problem> {
     let place = Seq::parse(call.segment("id")).ok_or(Problem::NotFound)?;
     call.admin.event(place).await?.ok_or(Problem::NotFound)
-}
-
-/// What is kept of the uploads that led to an event's ends, the first one first.
-fn attempts_of(event: &EventDetail) -> Vec<AttemptDoc> {
-    let attempt = |end: Option<&End>, note: Option<&UploadNote>, replay: Option<String>| {
-        let (end, note) = (end?, note?);
-        Some(AttemptDoc {
-            upload: note.id.0,
-            attempt: note.attempt,
-            sent_at: moment(note.started_at),
-            duration_ms: note.duration_ms,
-            records: note.records,
-            status: note.status,
-            answer: note.answer.clone(),
-            state: Stage::from(end.state).name(),
-            replay,
-        })
-    };
-    let again = event.again.as_ref();
-    let first = again.and_then(|again| attempt(Some(&again.replaced.first), again.upload.as_ref(), None));
-    let by = again.map(|again| again.replaced.by.0.to_string());
-    let newest = attempt(event.end.as_ref(), event.upload.as_ref(), by);
-    first.into_iter().chain(newest).collect()
 }
 
 impl From<Row> for EventDoc {
@@ -220,9 +178,8 @@ impl From<Row> for EventDoc {
     }
 }
 
-impl From<EventDetail> for DetailDoc {
-    fn from(event: EventDetail) -> Self {
-        let attempts = attempts_of(&event);
+impl DetailDoc {
+    fn new(event: EventDetail, attempts: AttemptsDoc) -> Self {
         let replaced = event.again.map(|again| again.replaced);
         let (first_end, by) = match replaced {
             Some(Replaced { first, by }) => (Some(EndDoc::from(first)), Some(by.0.to_string())),
@@ -252,11 +209,6 @@ impl From<End> for EndDoc {
         let End { state, code, message, upload, revision } = end;
         Self { state: Stage::from(state).name(), code, message, upload: upload.map(|id| id.0), revision }
     }
-}
-
-/// RFC 3339, in UTC.
-fn moment(at: Millis) -> String {
-    Timestamp::from_millisecond(at.0).unwrap_or(Timestamp::UNIX_EPOCH).to_string()
 }
 
 /// Names and values as a query has them.

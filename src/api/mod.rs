@@ -6,6 +6,7 @@
 //! First thing to know: `route.rs` is the table of every call with the permission it needs.
 
 mod answer;
+mod attempt;
 mod backup;
 mod body;
 mod call;

@@ -27,11 +27,13 @@ pub enum Table {
     Resends,
     /// Place of a deletion, eight bytes → 1, until the events of its person are erased; `key` → what hashes persons.
     Erasures,
+    /// Hash of a set of rules → how often each of its rules took effect, as JSON.
+    RuleHits,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Settings,
         Self::Users,
         Self::Sessions,
@@ -42,6 +44,7 @@ impl Table {
         Self::RuleFiles,
         Self::Resends,
         Self::Erasures,
+        Self::RuleHits,
     ];
 
     /// The stored name.
@@ -57,6 +60,7 @@ impl Table {
             Self::RuleFiles => "rule_files",
             Self::Resends => "resends",
             Self::Erasures => "erasures",
+            Self::RuleHits => "rule_hits",
         }
     }
 }

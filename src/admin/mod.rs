@@ -52,6 +52,8 @@ pub use settings::{
 pub use setup::{ClaimOutcome, FirstStart, StartError};
 pub use token::{ApiCaller, ApiToken};
 
+pub use crate::rulebook::is_rule_path;
+
 use crate::clock::{Clock, Millis};
 use crate::delivery::{DeliveryStatus, PlanCount, RuleTallies, Slots};
 use crate::engine::hash::ContentHash;

@@ -10,6 +10,7 @@ mod backup;
 mod body;
 mod call;
 mod deletion;
+mod diffs;
 mod dispatch;
 mod events;
 mod member;

@@ -8,7 +8,9 @@ use crate::delivery::{self, DeliveryError};
 use crate::journal::Journal;
 use crate::resend::{self, ResendError};
 use crate::rulebook::{INTERVAL, LiveRules, Look, RulesWatch};
-use crate::telemetry::event::{JournalNotClosed, RequestsCut, RuleHitsNotKept, RulesRead, StoppedAtOnce, Stopping};
+use crate::telemetry::event::{
+    JournalNotClosed, RequestsCut, RuleHitsNotKept, RulesRead, StoppedAtOnce, Stopping,
+};
 use crate::telemetry::{Cause, Telemetry};
 use std::io;
 use std::sync::Arc;

@@ -170,7 +170,10 @@ mod tests {
             .map(|(id, count)| (id.as_str(), count.hits, count.errors, count.first.0, count.last.0))
             .collect();
         let more = counted.rules.get("more").map_or(0, |count| count.hits);
-        assert_eq!(shown, [("bad", 1, 1, 4, 4), ("more", more, 0, if more == 2 { 3 } else { 7 }, 7), ("order", 4, 1, 3, 9)]);
+        assert_eq!(
+            shown,
+            [("bad", 1, 1, 4, 4), ("more", more, 0, if more == 2 { 3 } else { 7 }, 7), ("order", 4, 1, 3, 9)]
+        );
         assert!(tallies.take().is_empty(), "what was taken out is gone");
         assert!(Arc::ptr_eq(&tally, &tallies.of(&plan)), "as long as somebody counts, the tally stays");
     }

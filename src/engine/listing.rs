@@ -178,7 +178,10 @@ mod tests {
             "`event` is \"Bought\" or not (`userId` is there and `anonymousId` is missing)",
         ];
         assert_eq!(order.when, expected);
-        let records = ["event `Charged`", "event named by `event` or named by `properties.name`, when `context.device` is there"];
+        let records = [
+            "event `Charged`",
+            "event named by `event` or named by `properties.name`, when `context.device` is there",
+        ];
         assert_eq!(order.action, ActionNote::Emit(records.map(str::to_owned).to_vec()));
         assert_eq!(order.requires, [("`userId` is there".to_owned(), "none".to_owned())]);
         assert!(rest.when.is_empty());

@@ -17,10 +17,14 @@ pub enum WriteError {
     #[error("there is no rules directory at `{}`; make one with `tapline init`", .0.display())]
     NoDirectory(PathBuf),
     /// Somebody else has changed the files.
-    #[error("the files in the rules directory are not those the candidate started from; open the editor again and bring the change over")]
+    #[error(
+        "the files in the rules directory are not those the candidate started from; open the editor again and bring the change over"
+    )]
     Changed,
     /// The name can not be that of a rule file.
-    #[error("`{0}` can not be written: expected a path below the rules directory that ends in `.yaml`, `.yml` or `.rhai`, without hidden parts and outside `tests/`")]
+    #[error(
+        "`{0}` can not be written: expected a path below the rules directory that ends in `.yaml`, `.yml` or `.rhai`, without hidden parts and outside `tests/`"
+    )]
     BadPath(String),
     /// The place is a link, as in a mounted volume, which is changed where it comes from.
     #[error("`{0}` is a link, or below one, and is to be changed where it leads; take the patch instead")]
@@ -50,9 +54,15 @@ pub fn directory_hash(directory: &Path) -> io::Result<ContentHash> {
 pub fn is_rule_path(path: &str) -> bool {
     let parts: Vec<&str> = path.split('/').collect();
     let sound = |part: &&str| {
-        !part.is_empty() && !part.starts_with('.') && !part.contains(['\\', ':']) && !part.chars().any(char::is_control)
+        !part.is_empty()
+            && !part.starts_with('.')
+            && !part.contains(['\\', ':'])
+            && !part.chars().any(char::is_control)
     };
-    is_rule_file(path) && parts.len() <= DEEPEST + 1 && parts.iter().all(sound) && parts.first() != Some(&"tests")
+    is_rule_file(path)
+        && parts.len() <= DEEPEST + 1
+        && parts.iter().all(sound)
+        && parts.first() != Some(&"tests")
 }
 
 /// Writes `files`, if the directory still is as `base` says. Waits for the disk.

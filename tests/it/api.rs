@@ -4,6 +4,8 @@
 mod events;
 /// The log as it grows.
 mod stream;
+/// What other rules would make of stored events.
+mod diffs;
 
 use crate::support::app::TestApp;
 use crate::support::http::Request;

@@ -8,6 +8,8 @@ mod event;
 mod large;
 /// The list while it is live, its filter, and several events sent again.
 mod live;
+/// Rules: hits, sources, revisions, candidates.
+mod rules;
 /// Settings: environment, stale forms, secrets.
 mod settings;
 

@@ -115,7 +115,8 @@ impl Admin {
             stand: Mutex::new(DiffState::Waiting),
         });
         desk.lock().push_back(Arc::clone(&job));
-        let (worked, turn, journal) = (Arc::clone(&job), Arc::clone(&desk.turn), Arc::clone(&self.ground.journal));
+        let (worked, turn, journal) =
+            (Arc::clone(&job), Arc::clone(&desk.turn), Arc::clone(&self.ground.journal));
         tokio::spawn(async move {
             // The semaphore is never closed.
             let _turn = turn.acquire().await;
@@ -147,7 +148,11 @@ impl Admin {
 
     /// What both sets of a comparison make of a stored event; none where there is no such event that rules could be asked
     /// about.
-    pub async fn diffed_event(&self, job: &Arc<DiffJob>, seq: Seq) -> Result<Option<DiffedEvent>, AdminError> {
+    pub async fn diffed_event(
+        &self,
+        job: &Arc<DiffJob>,
+        seq: Seq,
+    ) -> Result<Option<DiffedEvent>, AdminError> {
         let Some(block) = self.ground.journal.block_from(seq).await? else { return Ok(None) };
         let Some(entry) = block.get(seq).filter(|entry| !entry.is_lost && entry.erased_at.is_none()) else {
             return Ok(None);

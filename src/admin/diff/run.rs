@@ -149,3 +149,69 @@ impl Work<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::order::DiffOrder;
+    use super::super::set::SetSource;
+    use super::*;
+    use crate::engine::{Plan, RuleFiles};
+    use crate::journal::memory::MemoryJournal;
+    use crate::journal::{DedupKey, NewEvent};
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicBool, AtomicU64};
+
+    fn job(last: u64) -> DiffJob {
+        let rules = "version: 1\npack: p\nrules:\n  - { id: all, filter: { code: all, message: m } }\n";
+        let files: RuleFiles = [("packs/p.yaml".to_owned(), rules.to_owned())].into();
+        let plan = Arc::new(Plan::compile(&files, Some("p"), &Default::default()).unwrap());
+        let files = Arc::new(files);
+        let filter = Filter::default();
+        DiffJob {
+            id: 1,
+            order: DiffOrder {
+                before: SetSource::Live,
+                after: SetSource::Program,
+                last,
+                filter,
+                values: false,
+            },
+            created_by: "admin".to_owned(),
+            created_at: Millis(0),
+            plans: [Arc::clone(&plan), plan],
+            files: [Arc::clone(&files), files],
+            base: None,
+            places: Default::default(),
+            compared: AtomicU64::new(0),
+            cancelled: AtomicBool::new(false),
+            stand: Mutex::new(DiffState::Waiting),
+        }
+    }
+
+    async fn journal(events: u64) -> MemoryJournal {
+        let journal = MemoryJournal::new();
+        let event = |number: u64| NewEvent {
+            dedup: DedupKey(number.into()),
+            received_at: Millis(0),
+            refusal: None,
+            body: br#"{"type":"track"}"#.to_vec(),
+        };
+        journal.append((0..events).map(event).collect()).await.unwrap();
+        journal
+    }
+
+    #[tokio::test]
+    async fn it_ends_when_enough_was_compared_when_nothing_is_left_or_when_it_is_cancelled() {
+        let journal = journal(1300).await;
+        for (last, expected) in [(5, 5), (1000, 1000), (2000, 1300)] {
+            let job = job(last);
+            run(&job, &journal).await;
+            assert_eq!((job.state().name(), job.compared(), job.progress()), ("done", expected, 1.0));
+        }
+        let job = job(1000);
+        job.cancel();
+        run(&job, &journal).await;
+        let state = job.state();
+        assert_eq!((state.name(), state.report().map(|report| report.counts.events)), ("cancelled", Some(0)));
+    }
+}

@@ -83,7 +83,9 @@ impl SetSource {
             other => {
                 let name = other.strip_prefix("git:").map(str::trim);
                 let is_sound = |name: &&str| {
-                    !name.is_empty() && name.chars().count() <= REF_MOST && !name.chars().any(char::is_control)
+                    !name.is_empty()
+                        && name.chars().count() <= REF_MOST
+                        && !name.chars().any(char::is_control)
                 };
                 Self::Ref(name.filter(is_sound)?.to_owned())
             }
@@ -110,8 +112,9 @@ impl SetSource {
         store: &dyn Store,
     ) -> Result<(Arc<Plan>, Arc<RuleFiles>), SetRefusal> {
         let directory = || {
-            rulebook::load_files(rules.directory())
-                .map_err(|error| SetRefusal::Unreadable(format!("the rules directory can not be read: {error}")))
+            rulebook::load_files(rules.directory()).map_err(|error| {
+                SetRefusal::Unreadable(format!("the rules directory can not be read: {error}"))
+            })
         };
         let (pack, options) = (settings.pack.clone(), settings.options.clone());
         let (files, pack, options) = match self {

@@ -90,7 +90,9 @@ impl Admin {
         let Some(base) = job.base else { return Ok(WriteOutcome::NothingToWrite) };
         if job.plans[1].is_preview_only(job.plans[1].pack()) {
             let pack = job.plans[1].pack();
-            return Ok(WriteOutcome::NotFit(format!("the pack `{pack}` makes SDK calls and can not be live")));
+            return Ok(WriteOutcome::NotFit(format!(
+                "the pack `{pack}` makes SDK calls and can not be live"
+            )));
         }
         let (directory, files) = (self.ground.rules.directory().to_path_buf(), edits.files.clone());
         let count = files.len();

@@ -118,7 +118,8 @@ fn add(store: &dyn Store, counted: &[(ContentHash, PlanCount)]) -> Result<(), Ad
 
 /// Forgets the numbers of revisions that are not kept any more. Asked only when a rule is counted for the first time.
 fn forget(store: &dyn Store, counted: &[(ContentHash, PlanCount)]) -> Result<(), AdminError> {
-    let mut kept: HashSet<[u8; 32]> = kept_revisions(store)?.iter().map(|kept| *kept.hash.as_bytes()).collect();
+    let mut kept: HashSet<[u8; 32]> =
+        kept_revisions(store)?.iter().map(|kept| *kept.hash.as_bytes()).collect();
     kept.extend(counted.iter().map(|(plan, _)| *plan.as_bytes()));
     let rows = store.list(Table::RuleHits)?;
     let is_gone = |key: &[u8]| key.get(..32).is_none_or(|plan| !kept.iter().any(|kept| kept == plan));
@@ -126,10 +127,7 @@ fn forget(store: &dyn Store, counted: &[(ContentHash, PlanCount)]) -> Result<(),
     if gone.is_empty() { Ok(()) } else { Ok(store.put_all(Table::RuleHits, &gone)?) }
 }
 
-fn stored_hits(
-    store: &dyn Store,
-    live: ContentHash,
-) -> Result<(RevisionHits, RevisionHits), AdminError> {
+fn stored_hits(store: &dyn Store, live: ContentHash) -> Result<(RevisionHits, RevisionHits), AdminError> {
     let (mut of_live, mut of_others) = (RevisionHits::default(), RevisionHits::default());
     for (key, bytes) in store.list(Table::RuleHits)? {
         let Some((plan, id)) = key.split_at_checked(32) else { continue };

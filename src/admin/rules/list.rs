@@ -4,12 +4,12 @@ use super::hits::Hits;
 use super::{RulesProblem, RulesStatus};
 use crate::admin::{Admin, AdminError};
 use crate::clock::Millis;
+use crate::engine::Plan;
 use crate::engine::hash::ContentHash;
 use crate::engine::lint::{RuleSet, lint};
 use crate::engine::listing::RuleNote;
 use crate::engine::plan::ENTRY;
 use crate::engine::report::{self, Problem};
-use crate::engine::Plan;
 use crate::rulebook::{RuleSource, embedded_paths};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
@@ -125,9 +125,8 @@ fn lints_of(source: &RuleSource) -> Vec<Problem> {
     let in_force: BTreeSet<String> =
         plan.rule_notes().iter().map(|note| note.place.file.to_string()).collect();
     let found = lint(&set).map(|found| report::list(&found, "")).unwrap_or_default();
-    let is_here = |lint: &Problem| {
-        lint.file.as_ref().is_none_or(|file| file == ENTRY || in_force.contains(file))
-    };
+    let is_here =
+        |lint: &Problem| lint.file.as_ref().is_none_or(|file| file == ENTRY || in_force.contains(file));
     found.into_iter().filter(is_here).collect()
 }
 

@@ -97,7 +97,9 @@ impl Admin {
     fn refusals(&self) -> Vec<Problem> {
         match self.ground.rules.problem().as_deref() {
             Some(rulebook::Problem::Invalid(found)) => report::list(found, ""),
-            Some(rulebook::Problem::Unreadable { .. } | rulebook::Problem::EntryGone { .. }) | None => Vec::new(),
+            Some(rulebook::Problem::Unreadable { .. } | rulebook::Problem::EntryGone { .. }) | None => {
+                Vec::new()
+            }
         }
     }
 }

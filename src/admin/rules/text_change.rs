@@ -150,26 +150,20 @@ mod tests {
         let changes = text_changes(&before, &after);
         let shown: Vec<_> =
             changes.iter().map(|file| (file.path.as_str(), file.fate, file.added, file.removed)).collect();
-        let expected = [
-            ("a", FileFate::Changed, 1, 1),
-            ("b", FileFate::Removed, 0, 1),
-            ("c", FileFate::Added, 1, 0),
-        ];
+        let expected =
+            [("a", FileFate::Changed, 1, 1), ("b", FileFate::Removed, 0, 1), ("c", FileFate::Added, 1, 0)];
         assert_eq!(shown, expected);
         let lines: Vec<_> =
             changes[0].hunks[0].iter().map(|line| (line.before, line.after, line.text.as_str())).collect();
-        let expected = [
-            (Some(1), Some(1), "1"),
-            (Some(2), None, "2"),
-            (None, Some(2), "two"),
-            (Some(3), Some(3), "3"),
-        ];
+        let expected =
+            [(Some(1), Some(1), "1"), (Some(2), None, "2"), (None, Some(2), "two"), (Some(3), Some(3), "3")];
         assert_eq!(lines, expected);
     }
 
     #[test]
     fn a_patch_says_what_git_needs_to_know() {
-        let patch = patch(&files(&[("a", "1\n2"), ("b", "x\n")]), &files(&[("a", "1\nzwei\n"), ("c", "y\n")]));
+        let patch =
+            patch(&files(&[("a", "1\n2"), ("b", "x\n")]), &files(&[("a", "1\nzwei\n"), ("c", "y\n")]));
         let expected = "diff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -1,2 +1,2 @@\n 1\n-2\n\\ No newline at end of file\n+zwei\n\
                         diff --git a/b b/b\ndeleted file mode 100644\n--- a/b\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\n\
                         diff --git a/c b/c\nnew file mode 100644\n--- /dev/null\n+++ b/c\n@@ -0,0 +1 @@\n+y\n";

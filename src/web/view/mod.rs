@@ -5,6 +5,7 @@ mod moment;
 mod prose;
 mod result;
 mod row;
+mod source;
 mod upload;
 mod why;
 
@@ -13,5 +14,6 @@ pub(super) use moment::Moment;
 pub(super) use prose::Prose;
 pub(super) use result::ResultView;
 pub(super) use row::{Pill, RowView};
+pub(super) use source::{Token, highlight};
 pub(super) use upload::{AgainView, EndView, UploadView};
 pub(super) use why::Step;

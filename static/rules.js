@@ -1,6 +1,8 @@
 // Over the plain form: links of problems lead into the text, and files can be taken from this machine. Without this script
 // the form checks and compares all the same.
 
+import { goTo as goToInEditor, put } from "./rules_editor.js";
+
 const form = document.getElementById("candidate");
 const status = document.getElementById("status");
 const fields = () => [...form.querySelectorAll("textarea[data-file]")];
@@ -11,6 +13,7 @@ const goTo = (place) => {
   const field = fields().find((one) => one.dataset.file === file);
   if (!field) return false;
   field.closest("details").open = true;
+  if (goToInEditor(file, Number(line), Number(column))) return true;
   const lines = field.value.split("\n");
   const before = lines.slice(0, line - 1).reduce((sum, text) => sum + text.length + 1, 0);
   // Columns count characters, and what a text is addressed by are half of some of them.
@@ -37,7 +40,7 @@ upload.querySelector("input").addEventListener("change", async (event) => {
     const fellow = fields().find((one) => one.dataset.file.split("/").pop() === file.name);
     const field = fellow ?? document.getElementById("new-text");
     if (!fellow) document.getElementById("new-path").value = file.name.endsWith(".rhai") ? `scripts/${file.name}` : `packs/${file.name}`;
-    field.value = text;
+    put(field, text);
     field.closest("details").open = true;
     taken.push(file.name);
   }

@@ -11,15 +11,16 @@ use crate::admin::diff::{
 };
 use crate::admin::event::{Filter, StageFilter};
 use crate::admin::rules::Validation;
-use crate::admin::{Candidate, is_rule_path};
+use crate::admin::{Candidate, PreviewOutcome, is_rule_path};
 use crate::engine::RuleFiles;
 use crate::engine::event::CallKind;
 use crate::engine::hash::ContentHash;
 use crate::engine::plan::ENTRY;
+use crate::journal::Seq;
 use crate::web::error::PageError;
 use crate::web::response::{html, html_with, see_other};
 use crate::web::shell::{Nav, Shell};
-use crate::web::view::{Moment, Prose};
+use crate::web::view::{Moment, Prose, ResultView};
 use crate::web::visit::{Answer, Visit};
 use actix_web::http::StatusCode;
 use askama::Template;
@@ -49,7 +50,24 @@ struct CandidatePage {
     verdict: Option<VerdictView>,
     /// Why nothing was compared.
     refused: Option<Prose>,
+    /// The event that the candidate was run on.
+    try_event: String,
+    tried: Option<Tried>,
     jobs: Vec<JobLine>,
+}
+
+/// The verdict alone, for a page that is there already.
+#[derive(Template)]
+#[template(path = "part/verdict.html")]
+struct VerdictPart {
+    verdict: Option<VerdictView>,
+    tried: Option<Tried>,
+}
+
+/// What a candidate makes of one event.
+struct Tried {
+    event: String,
+    result: ResultView,
 }
 
 /// A file to edit.
@@ -122,7 +140,16 @@ pub(in crate::web) async fn submit(visit: Visit) -> Answer {
     }
     if !is_compare {
         let candidate = Candidate { files: posted.edits, ..Candidate::default() };
-        page.verdict = Some(verdict(visit.admin.validate(candidate).await));
+        page.verdict = Some(verdict(visit.admin.validate(candidate.clone()).await));
+        if visit.form.find("action") == Some("try") {
+            match tried(&visit, candidate).await? {
+                Ok(tried) => page.tried = tried,
+                Err(words) => page.refused = Some(words),
+            }
+        }
+        if visit.wants_fragment() {
+            return html(&VerdictPart { verdict: page.verdict, tried: None });
+        }
         return html(&page);
     }
     let edits = Edits { files: posted.edits, base: ContentHash::parse(&page.base), ..Edits::default() };
@@ -180,6 +207,22 @@ async fn compare(visit: &Visit, order: DiffOrder, mut page: CandidatePage) -> An
         }
     }
     html_with(StatusCode::BAD_REQUEST, &page)
+}
+
+/// What the candidate makes of the event that is named; nothing where the candidate holds errors, which the check says.
+async fn tried(visit: &Visit, candidate: Candidate) -> Result<Result<Option<Tried>, Prose>, PageError> {
+    let name = visit.form.get("try_event").trim().to_owned();
+    let no_event = || Prose::new(&format!("There is no event `{name}` to run on: expected an id as `ev_12` of one that is kept."));
+    let Some(seq) = Seq::parse(&name) else { return Ok(Err(no_event())) };
+    Ok(match visit.admin.preview_stored(seq, candidate).await? {
+        None => Err(no_event()),
+        Some(PreviewOutcome::Previewed(previews)) => {
+            let tried = |preview| Tried { event: name.clone(), result: ResultView::new(preview, None) };
+            Ok(previews.first().map(tried))
+        }
+        Some(PreviewOutcome::BadRules(_)) => Ok(None),
+        Some(PreviewOutcome::Unreadable(error)) => Err(Prose::sentence(&error)),
+    })
 }
 
 fn order(visit: &Visit, before: SetSource, after: SetSource) -> DiffOrder {
@@ -308,6 +351,8 @@ async fn page(visit: &Visit, posted: Option<&Posted>) -> Result<CandidatePage, P
         before_set: or("before_set", &query.filled("before").unwrap_or_else(|| "live".to_owned())),
         verdict: None,
         refused: unreadable,
+        try_event: or("try_event", ""),
+        tried: None,
         jobs: visit.admin.diff_jobs().iter().map(|job| JobLine::of(job, now)).collect(),
     })
 }

@@ -16,6 +16,10 @@ pub(super) struct ProblemView {
     pub(super) place: String,
     /// Where the place is shown; empty where it is nowhere.
     pub(super) link: String,
+    /// The file; empty where it is about none.
+    pub(super) file: String,
+    /// Line and column from 1, of its beginning and of what is behind its end.
+    pub(super) span: Option<((u32, u32), (u32, u32))>,
     /// What mends it.
     pub(super) fix: Option<Fix>,
 }
@@ -47,8 +51,13 @@ impl ProblemView {
                 true => format!("{file}:{line}:{}", problem.column.unwrap_or_default()),
                 false => file.clone(),
             },
+            span: problem.line.zip(problem.column).map(|from| {
+                let end = problem.end_line.zip(problem.end_column);
+                (from, end.unwrap_or((from.0, from.1 + 1)))
+            }),
             link: if is_placed { format!("{}{query}#L{line}", source_address(&file)) } else { String::new() },
             fix: Fix::of(problem),
+            file,
         }
     }
 

@@ -3,8 +3,8 @@
 use super::{Admin, AdminError};
 use crate::clock::{self, Millis};
 use crate::engine::event::batch;
-use crate::journal::Seq;
 use crate::engine::{Context, Diagnostics, Evaluator, Plan, Preview, RuleFiles, preview};
+use crate::journal::Seq;
 use crate::rulebook::{self, LiveRules};
 use crate::settings::Settings;
 use serde_json::Value;

@@ -73,7 +73,6 @@ impl RuleTally {
 
     /// Counts an event that was received at this time.
     pub(super) fn count(&self, evaluation: &Evaluation<'_>, received_at: Millis) {
-        self.events.fetch_add(1, Relaxed);
         let blamed = evaluation.blamed();
         for number in evaluation.applied() {
             let Some(cell) = self.cells.get(usize::from(*number)) else { continue };
@@ -84,6 +83,8 @@ impl RuleTally {
                 cell.errors.fetch_add(1, Relaxed);
             }
         }
+        // Last, because nothing is taken out while no event was counted.
+        self.events.fetch_add(1, Relaxed);
     }
 
     /// Takes out what was counted; nothing where nothing was. What is counted at this very moment may fall into either part.

@@ -4,12 +4,12 @@ use super::hits::Hits;
 use super::{RulesProblem, RulesStatus};
 use crate::admin::{Admin, AdminError};
 use crate::clock::Millis;
-use crate::engine::Plan;
 use crate::engine::hash::ContentHash;
 use crate::engine::lint::{RuleSet, lint};
 use crate::engine::listing::RuleNote;
-use crate::engine::plan::ENTRY;
+use crate::engine::plan::{ENTRY, pack_name};
 use crate::engine::report::{self, Problem};
+use crate::engine::{Plan, RuleFiles};
 use crate::rulebook::{RuleSource, embedded_paths};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
@@ -114,8 +114,12 @@ impl Admin {
 fn lints_of(source: &RuleSource) -> Vec<Problem> {
     let plan = &source.plan;
     let options = plan.options().iter().map(|option| (option.name.clone(), option.value.clone())).collect();
+    // The other packs are left out, as far as the entry file can do without them.
+    let is_other = |file: &String| pack_name(file).is_some_and(|name| name != plan.pack());
+    let own = source.files.iter().filter(|(file, _)| !is_other(file));
+    let own: RuleFiles = own.map(|(file, text)| (file.clone(), text.clone())).collect();
     let set = RuleSet {
-        files: &source.files,
+        files: &own,
         pack: Some(plan.pack()),
         options: &options,
         live: true,
@@ -124,7 +128,8 @@ fn lints_of(source: &RuleSource) -> Vec<Problem> {
     };
     let in_force: BTreeSet<String> =
         plan.rule_notes().iter().map(|note| note.place.file.to_string()).collect();
-    let found = lint(&set).map(|found| report::list(&found, "")).unwrap_or_default();
+    let found = lint(&set).or_else(|_| lint(&RuleSet { files: &source.files, ..set }));
+    let found = found.map(|found| report::list(&found, "")).unwrap_or_default();
     let is_here =
         |lint: &Problem| lint.file.as_ref().is_none_or(|file| file == ENTRY || in_force.contains(file));
     found.into_iter().filter(is_here).collect()

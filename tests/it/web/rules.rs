@@ -276,7 +276,7 @@ async fn a_candidate_is_written_only_where_that_is_allowed_and_nothing_has_chang
             continue;
         }
         assert_eq!((answer.status, on_disk), (200, pack.clone()), "{}", text(&answer));
-        until(&app, |app| app.app.rules.plan().reasons().any(|(_, _, reason)| reason.code == "outer")).await;
+        until(&app, |app| app.app.rules.plan().reasons().any(|(_, _, reason)| &*reason.code == "outer")).await;
 
         // Somebody else was faster: what the editor started from is not what is there.
         let again =

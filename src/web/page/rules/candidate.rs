@@ -212,7 +212,11 @@ async fn compare(visit: &Visit, order: DiffOrder, mut page: CandidatePage) -> An
 /// What the candidate makes of the event that is named; nothing where the candidate holds errors, which the check says.
 async fn tried(visit: &Visit, candidate: Candidate) -> Result<Result<Option<Tried>, Prose>, PageError> {
     let name = visit.form.get("try_event").trim().to_owned();
-    let no_event = || Prose::new(&format!("There is no event `{name}` to run on: expected an id as `ev_12` of one that is kept."));
+    let no_event = || {
+        Prose::new(&format!(
+            "There is no event `{name}` to run on: expected an id as `ev_12` of one that is kept."
+        ))
+    };
     let Some(seq) = Seq::parse(&name) else { return Ok(Err(no_event())) };
     Ok(match visit.admin.preview_stored(seq, candidate).await? {
         None => Err(no_event()),

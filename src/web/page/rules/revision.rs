@@ -9,7 +9,7 @@ use crate::engine::hash::ContentHash;
 use crate::web::error::PageError;
 use crate::web::response::html;
 use crate::web::shell::{Nav, Shell};
-use crate::web::view::Moment;
+use crate::web::view::{Moment, Pill};
 use crate::web::visit::{Answer, Visit};
 use askama::Template;
 
@@ -34,6 +34,7 @@ struct RevisionView {
     options: Vec<(String, String)>,
     good: bool,
     is_live: bool,
+    pill: Pill,
     first: Moment,
     last: Moment,
     /// With their addresses.
@@ -118,6 +119,11 @@ impl RevisionView {
             options: kept.options.iter().map(|(name, value)| (name.clone(), value.to_string())).collect(),
             good: kept.good,
             is_live: kept.hash == live,
+            pill: match kept.good {
+                _ if kept.hash == live => Pill { class: "delivered", label: "In force" },
+                true => Pill { class: "filtered", label: "Was in force" },
+                false => Pill { class: "failed", label: "Refused" },
+            },
             first: Moment::new(kept.first_seen, now),
             last: Moment::new(kept.last_seen, now),
             files: kept.files.iter().map(|kept| file(&kept.path)).collect(),

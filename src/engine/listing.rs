@@ -175,7 +175,7 @@ mod tests {
         assert_eq!((order.id.as_str(), order.place.to_string()), ("order", "packs/p.yaml:4:9".to_owned()));
         let expected = [
             "`type` is track",
-            "`event` is \"Bought\" or not (`userId` is there and `anonymousId` is missing)",
+            "`event` is `Bought` or not (`userId` is there and `anonymousId` is missing)",
         ];
         assert_eq!(order.when, expected);
         let records = [

@@ -35,7 +35,7 @@ const listed = () => {
   return found;
 };
 
-const show = () => listed().forEach((problems, path) => editors.get(path).editor.show(problems));
+const show = () => listed().forEach((problems, path) => editors.get(path)?.editor?.show(problems));
 
 // Only the answer to the newest text is shown.
 const check = async () => {

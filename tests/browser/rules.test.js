@@ -163,3 +163,28 @@ test("while the newest set is bad a banner says where, on every page", async () 
   await close();
   assert.deepEqual(wrong, []);
 });
+
+test("with scripts the editor shows what is wrong while one types, and what mends it", async () => {
+  const { page, wrong, close } = await open(browser);
+  await signIn(page, tapline.address);
+  await page.goto(`${tapline.address}/rules/candidate`);
+  const editor = page.getByRole("textbox", { name: `Text of ${FILE}` });
+  await editor.waitFor();
+  const text = await field(page, FILE).inputValue();
+  await inspect(page);
+  await editor.focus();
+  await page.keyboard.press("Control+Home");
+  await page.keyboard.press("Control+End");
+  await page.keyboard.type("extrass: []\n");
+  await page.getByText("It can not be in force as it is.").waitFor();
+  const line = text.split("\n").length;
+  assert.equal(await field(page, FILE).inputValue(), `${text}extrass: []\n`, "what is seen is what is posted");
+  await page.getByRole("link", { name: `${FILE}:${line}:1` }).click();
+  assert.ok(await editor.evaluate((one) => one.getRootNode().activeElement === one), "the link leads into the text");
+  await inspect(page);
+  await page.getByRole("button", { name: "Write extras" }).click();
+  await page.getByText("It could be in force, as revision").waitFor();
+  assert.match(await field(page, FILE).inputValue(), /extras: \[\]/);
+  await close();
+  assert.deepEqual(wrong, []);
+});

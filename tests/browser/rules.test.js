@@ -126,7 +126,7 @@ test("a candidate is checked, run on an event, compared and written without scri
   await page.getByRole("link", { name: "all of group 1" }).click();
   assert.equal(await page.locator(".diff-events a").count(), 7);
   await page.getByRole("link", { name: "ev_3" }).click();
-  await page.getByRole("heading", { name: "With candidate" }).waitFor();
+  await page.getByRole("heading", { name: "Rules: candidate" }).waitFor();
   await inspect(page, { scripts: false });
   await page.goBack();
   await page.goBack();
@@ -169,7 +169,8 @@ test("with scripts the editor shows what is wrong while one types, and what mend
   await signIn(page, tapline.address);
   await page.goto(`${tapline.address}/rules/candidate`);
   const editor = page.getByRole("textbox", { name: `Text of ${FILE}` });
-  await editor.waitFor();
+  // Before it stands there, the textarea has the name.
+  await page.locator(".code-editor").waitFor();
   const text = await field(page, FILE).inputValue();
   await inspect(page);
   await editor.focus();

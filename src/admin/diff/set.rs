@@ -95,7 +95,7 @@ impl SetSource {
     /// What it is called.
     pub fn name(&self) -> String {
         match self {
-            Self::Live => "in force".to_owned(),
+            Self::Live => "live".to_owned(),
             Self::Directory => "directory".to_owned(),
             Self::Program => "built-in".to_owned(),
             Self::Kept(hash) => hash.chars().take(12).collect(),

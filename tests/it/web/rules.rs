@@ -125,7 +125,9 @@ async fn while_the_newest_set_is_bad_its_problems_are_shown_with_their_places_an
     assert!(newest.text().contains("id=\"L8\" class=\"line-wrong\""), "{}", newest.text());
     assert!(text(&newest).contains("This set was refused"));
     let live = browser.get("/rules/source/packs/house.yaml").await;
-    assert!(!live.text().contains("wen") && live.text().contains("<span class=\"k\">when</span>"));
+    // The banner above shows the line of the refused set.
+    let shown = live.text().split("<main").nth(1).unwrap();
+    assert!(!shown.contains("wen") && shown.contains("<span class=\"k\">when</span>"), "{shown}");
     fs::write(rules.path().join(FILE), PACK).unwrap();
     until(&app, |app| app.app.rules.problem().is_none()).await;
     assert!(!browser.get("/rules").await.text().contains("refused-heading"));
@@ -242,7 +244,7 @@ async fn a_candidate_is_compared_over_stored_events_and_exactly_those_that_chang
     let events = (120..127).all(|number| group.text().contains(&format!("/events/ev_{number}\"")));
     assert!(events && !group.text().contains("/events/ev_119\""), "{}", group.text());
     let event = browser.get("/rules/candidate/1/events/ev_121").await;
-    assert!(text(&event).contains("With in force") && text(&event).contains("With candidate"));
+    assert!(text(&event).contains("Rules: live") && text(&event).contains("Rules: candidate"));
     assert!(event.text().contains("<code>inner</code>") && event.text().contains("<code>outer</code>"));
     let report = browser.get("/rules/candidate/1/report.json").await.json();
     assert_eq!((&report["counts"]["events"], &report["counts"]["reason_changed"]), (&127.into(), &7.into()));
@@ -276,7 +278,8 @@ async fn a_candidate_is_written_only_where_that_is_allowed_and_nothing_has_chang
             continue;
         }
         assert_eq!((answer.status, on_disk), (200, pack.clone()), "{}", text(&answer));
-        until(&app, |app| app.app.rules.plan().reasons().any(|(_, _, reason)| &*reason.code == "outer")).await;
+        until(&app, |app| app.app.rules.plan().reasons().any(|(_, _, reason)| &*reason.code == "outer"))
+            .await;
 
         // Somebody else was faster: what the editor started from is not what is there.
         let again =

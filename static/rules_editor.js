@@ -43,7 +43,8 @@ const check = async () => {
   const body = new URLSearchParams(new FormData(form));
   body.set("action", "check");
   try {
-    const answer = await fetch(form.action, { method: "POST", body, headers: { "X-Tapline-Fragment": "1" }, redirect: "error" });
+    // The form's own `action` is hidden by the buttons of that name.
+    const answer = await fetch(form.getAttribute("action"), { method: "POST", body, headers: { "X-Tapline-Fragment": "1" }, redirect: "error" });
     const text = answer.ok ? await answer.text() : null;
     if (mine !== newest || text === null) return;
     const page = new DOMParser().parseFromString(text, "text/html");

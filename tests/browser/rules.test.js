@@ -177,14 +177,14 @@ test("with scripts the editor shows what is wrong while one types, and what mend
   await page.keyboard.press("Control+Home");
   await page.keyboard.press("Control+End");
   await page.keyboard.type("extrass: []\n");
-  await page.getByText("It can not be in force as it is.").waitFor();
+  await page.getByRole("heading", { name: "It can not be in force as it is." }).waitFor();
   const line = text.split("\n").length;
   assert.equal(await field(page, FILE).inputValue(), `${text}extrass: []\n`, "what is seen is what is posted");
   await page.getByRole("link", { name: `${FILE}:${line}:1` }).click();
   assert.ok(await editor.evaluate((one) => one.getRootNode().activeElement === one), "the link leads into the text");
   await inspect(page);
   await page.getByRole("button", { name: "Write extras" }).click();
-  await page.getByText("It could be in force, as revision").waitFor();
+  await page.getByRole("heading", { name: /It could be in force, as revision/ }).waitFor();
   assert.match(await field(page, FILE).inputValue(), /extras: \[\]/);
   await close();
   assert.deepEqual(wrong, []);

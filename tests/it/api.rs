@@ -1,11 +1,11 @@
 //! The REST API over a real connection.
 
+/// What other rules would make of stored events.
+mod diffs;
 /// Lists of events, one event, its attempts.
 mod events;
 /// The log as it grows.
 mod stream;
-/// What other rules would make of stored events.
-mod diffs;
 
 use crate::support::app::TestApp;
 use crate::support::http::Request;

@@ -20,7 +20,6 @@ mod permission;
 mod preview;
 mod reason;
 mod revision;
-mod rules;
 mod session;
 mod settings;
 mod setup;
@@ -29,8 +28,10 @@ mod token;
 mod trial;
 mod wire;
 
+pub mod diff;
 pub mod event;
 pub mod resend;
+pub mod rules;
 pub mod tail;
 
 pub use crate::delivery::TrialReport;
@@ -57,15 +58,19 @@ pub use token::{ApiCaller, ApiToken};
 pub use trial::{TrialOrder, TrialOutcome};
 pub use wire::Wire;
 
+pub use crate::rulebook::is_rule_path;
+
 use crate::clock::{Clock, Millis};
-use crate::delivery::{DeliveryStatus, Slots};
+use crate::delivery::{DeliveryStatus, PlanCount, RuleTallies, Slots};
+use crate::engine::hash::ContentHash;
+use crate::engine::report::Problem;
 use crate::journal::{Journal, JournalError, Store};
 use crate::rulebook::LiveRules;
 use crate::settings::LiveSettings;
 use handover::Handover;
 use password::Passwords;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tail::TailDesk;
 use throttle::Throttle;
 
@@ -86,6 +91,10 @@ pub struct Ground {
     pub delivery: Arc<DeliveryStatus>,
     /// How many requests may be at CleverTap.
     pub slots: Slots,
+    /// How often each rule took effect.
+    pub tallies: Arc<RuleTallies>,
+    /// Whether candidates may be written into the rules directory.
+    pub write_rules: bool,
     /// The data directory; the first-start token is written there.
     pub data: PathBuf,
     /// The `TAPLINE_*` variables that were set when the process started.
@@ -104,6 +113,15 @@ pub struct Admin {
     ordering: tokio::sync::Mutex<()>,
     resends: Arc<tokio::sync::Notify>,
     tails: TailDesk,
+    diffs: diff::DiffDesk,
+    /// Held while a candidate is written.
+    writing: tokio::sync::Mutex<()>,
+    /// Held while it is stored how often rules took effect, so that what is read next is up to date.
+    tallying: tokio::sync::Mutex<()>,
+    /// What was counted and could not be stored yet.
+    unsaved_hits: Mutex<Vec<(ContentHash, PlanCount)>>,
+    /// What is odd about the rules in force, by their revision.
+    lints: Mutex<Option<(ContentHash, Arc<Vec<Problem>>)>>,
 }
 
 impl Admin {
@@ -118,6 +136,11 @@ impl Admin {
             ordering: tokio::sync::Mutex::default(),
             resends: Arc::default(),
             tails: TailDesk::default(),
+            diffs: diff::DiffDesk::default(),
+            writing: tokio::sync::Mutex::default(),
+            tallying: tokio::sync::Mutex::default(),
+            unsaved_hits: Mutex::default(),
+            lints: Mutex::default(),
         }
     }
 

@@ -24,6 +24,8 @@ pub enum Permission {
     ManageTokens,
     /// Have persons deleted at CleverTap and erased here, which can not be undone.
     DeletePersons,
+    /// Write rule files into the rules directory, where the process allows that at all.
+    WriteRules,
     /// Take a backup, which holds every event and every secret.
     Backup,
 }

@@ -1,9 +1,10 @@
 //! Preview: what would become of an event, with the live rules or a candidate. Stores nothing and sends nothing.
 
-use super::Admin;
+use super::{Admin, AdminError};
 use crate::clock::{self, Millis};
 use crate::engine::event::batch;
 use crate::engine::{Context, Diagnostics, Evaluator, Plan, Preview, RuleFiles, preview};
+use crate::journal::Seq;
 use crate::rulebook::{self, LiveRules};
 use crate::settings::Settings;
 use serde_json::Value;
@@ -125,11 +126,39 @@ impl Admin {
         tokio::task::spawn_blocking(work).await.unwrap_or_else(stopping)
     }
 
+    /// Previews a stored event, which is handed out beside it, with candidate rules and a trace, as of when it was received; none where there is no such
+    /// event that rules could be asked about.
+    pub async fn preview_stored(
+        &self,
+        seq: Seq,
+        candidate: Candidate,
+    ) -> Result<Option<(String, PreviewOutcome)>, AdminError> {
+        let block = self.ground.journal.block_from(seq).await?;
+        let entry = block.as_ref().and_then(|block| block.get(seq));
+        let Some(entry) = entry.filter(|entry| !entry.is_lost && entry.erased_at.is_none()) else {
+            return Ok(None);
+        };
+        let context = Context { received_at: Some(entry.received_at.0), stopwatch: Some(clock::stopwatch) };
+        let event = String::from_utf8_lossy(&entry.body).into_owned();
+        let outcome = self.evaluate(vec![event.clone()], candidate, context, true).await;
+        Ok(Some((event, outcome)))
+    }
+
     /// Previews events with candidate rules, off the threads that answer requests.
     pub async fn preview_with(
         &self,
         events: Vec<String>,
         candidate: Candidate,
+        trace: bool,
+    ) -> PreviewOutcome {
+        self.evaluate(events, candidate, Context::default(), trace).await
+    }
+
+    async fn evaluate(
+        &self,
+        events: Vec<String>,
+        candidate: Candidate,
+        context: Context,
         trace: bool,
     ) -> PreviewOutcome {
         let rules = self.ground.rules.clone();
@@ -144,7 +173,6 @@ impl Admin {
                 },
             };
             let mut evaluator = Evaluator::new(plan);
-            let context = Context::default();
             let one = |event: &String| preview(&mut evaluator, event.as_bytes(), &context, trace);
             PreviewOutcome::Previewed(events.iter().map(one).collect())
         };

@@ -15,7 +15,7 @@ use std::time::Duration;
 /// Noting every use would be a disk write per call.
 const NOTED_EVERY: Duration = Duration::from_secs(60);
 /// What a token may do until there are roles. Only `TAPLINE_API_TOKEN`, which whoever runs the machine has set, may also
-/// take backups.
+/// take backups and write rules.
 const MAY: [Permission; 5] = [
     Permission::SeeEvents,
     Permission::Preview,
@@ -68,7 +68,7 @@ impl Admin {
         {
             return Ok(Some(ApiCaller {
                 name: "TAPLINE_API_TOKEN".to_owned(),
-                may: [&MAY[..], &[Permission::Backup]].concat(),
+                may: [&MAY[..], &[Permission::Backup, Permission::WriteRules]].concat(),
             }));
         }
         let now = self.now();

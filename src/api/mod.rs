@@ -12,6 +12,7 @@ mod body;
 mod call;
 mod case;
 mod deletion;
+mod diffs;
 mod dispatch;
 mod events;
 mod member;

@@ -238,7 +238,8 @@ enum StatusDoc {
     Many(Vec<String>),
 }
 
-fn selection(filter: &RawValue, errors: &mut Vec<RequestError>) -> Option<Selection> {
+/// All that match a filter, read from `filter`; none where something is wrong with it.
+pub(super) fn selection(filter: &RawValue, errors: &mut Vec<RequestError>) -> Option<Selection> {
     let mut members = match Members::parse(filter.get().as_bytes()) {
         Ok(members) => members,
         Err(_) => {

@@ -2,8 +2,8 @@
 
 use super::call::Call;
 use super::problem::Problem;
-use super::{backup, case, deletion, events, preview, replays, rules, stream, trials};
-use crate::admin::Permission::{self, Backup, DeletePersons, Preview, Resend, SeeEvents};
+use super::{backup, case, deletion, diffs, events, preview, replays, rules, stream, trials};
+use crate::admin::Permission::{self, Backup, DeletePersons, Preview, Resend, SeeEvents, WriteRules};
 use actix_web::HttpResponse;
 use actix_web::http::Method;
 use futures_util::future::LocalBoxFuture;
@@ -57,6 +57,13 @@ pub static ROWS: &[Row] = &[
     get("/v1/events/{id}/attempts", SeeEvents, |call| Box::pin(events::attempts(call))),
     get("/v1/events/{id}/case", SeeEvents, |call| Box::pin(case::show(call))),
     get("/v1/events/{id}/difference", SeeEvents, |call| Box::pin(case::difference(call))),
+    post("/v1/diffs", Preview, |call| Box::pin(diffs::order(call))),
+    get("/v1/diffs", SeeEvents, |call| Box::pin(diffs::list(call))),
+    get("/v1/diffs/{id}", SeeEvents, |call| Box::pin(diffs::show(call))),
+    act("/v1/diffs/{id}/cancel", Preview, |call| Box::pin(diffs::cancel(call))),
+    get("/v1/diffs/{id}/events/{event}", SeeEvents, |call| Box::pin(diffs::event(call))),
+    get("/v1/diffs/{id}/patch", SeeEvents, |call| Box::pin(diffs::patch(call))),
+    act("/v1/diffs/{id}/write", WriteRules, |call| Box::pin(diffs::write(call))),
     post("/v1/preview", Preview, |call| Box::pin(preview::preview(call))),
     get("/v1/replays", SeeEvents, |call| Box::pin(replays::list(call))),
     post("/v1/replays", Resend, |call| Box::pin(replays::order(call))),

@@ -7,7 +7,7 @@ use super::stop::{Signals, Stopper, Stopping};
 use super::storage::{Closer, Opened};
 use super::{App, guard, metric, server};
 use crate::admin::{Admin, AdminError, FirstStart, Ground, RevisionArchive, StartError, load_settings};
-use crate::delivery::{CleverTap, DeliveryStatus, LiveMapping, Parts, Slots, Timeouts};
+use crate::delivery::{CleverTap, DeliveryStatus, LiveMapping, Parts, RuleTallies, Slots, Timeouts};
 use crate::ingest::Ingest;
 use crate::journal::JournalError;
 use crate::rulebook::{LiveRules, Problem};
@@ -95,6 +95,7 @@ impl Application {
         let settings = Arc::new(LiveSettings::new(settings, origins));
         let delivery = Arc::new(DeliveryStatus::new(telemetry.clone()));
         let slots = Slots::new(&options.delivery.slots);
+        let tallies = Arc::new(RuleTallies::default());
         let admin = Arc::new(Admin::new(Ground {
             clock: Arc::clone(&options.clock),
             store: Arc::clone(&store),
@@ -103,6 +104,8 @@ impl Application {
             rules: Arc::clone(&rules),
             delivery: Arc::clone(&delivery),
             slots: slots.clone(),
+            tallies: Arc::clone(&tallies),
+            write_rules: options.write_rules,
             data: options.data,
             environment,
         }));
@@ -140,7 +143,7 @@ impl Application {
             settings: Arc::clone(&app.settings),
             clock: Arc::clone(&app.clock),
             status: Arc::clone(&app.delivery),
-            mapping: Box::new(LiveMapping::new(Arc::clone(&app.rules))),
+            mapping: Box::new(LiveMapping::new(Arc::clone(&app.rules)).counted(tallies)),
             uploader: Arc::new(CleverTap::new(Timeouts::default())),
             slots,
             policy: options.delivery,

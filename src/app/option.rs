@@ -22,6 +22,8 @@ pub struct Options {
     pub data: PathBuf,
     /// The rules directory; the rules inside the binary where it does not exist.
     pub rules: PathBuf,
+    /// Whether the console and the API may write to the rules directory.
+    pub write_rules: bool,
     /// What stands above the stored settings.
     pub environment: Environment,
     /// How much ingest takes.
@@ -48,6 +50,7 @@ impl Default for Options {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             data: PathBuf::from("./tapline-data"),
             rules: PathBuf::from("./rules"),
+            write_rules: false,
             environment: Environment::default(),
             limits: Limits::default(),
             delivery: DeliveryPolicy::default(),

@@ -2,12 +2,15 @@
 
 use super::stop::{Request, Signals};
 use super::{App, Application};
+use crate::admin::Admin;
 use crate::admin::resend::KeptRules;
 use crate::delivery::{self, DeliveryError};
 use crate::journal::Journal;
 use crate::resend::{self, ResendError};
 use crate::rulebook::{INTERVAL, LiveRules, Look, RulesWatch};
-use crate::telemetry::event::{JournalNotClosed, RequestsCut, RulesRead, StoppedAtOnce, Stopping};
+use crate::telemetry::event::{
+    JournalNotClosed, RequestsCut, RuleHitsNotKept, RulesRead, StoppedAtOnce, Stopping,
+};
 use crate::telemetry::{Cause, Telemetry};
 use std::io;
 use std::sync::Arc;
@@ -16,6 +19,9 @@ use tokio::task::JoinError;
 
 /// How often the journal is asked whether it still writes.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How often it is kept how often rules took effect; a crash loses what was counted since.
+const HITS_INTERVAL: Duration = Duration::from_secs(10);
 
 /// How long the journal may take to close. What was answered is durable before, so a disk that hangs can be left alone.
 const CLOSE_TIME: Duration = Duration::from_secs(5);
@@ -56,6 +62,7 @@ impl Application {
         });
         let watch = tokio::spawn(watch_rules(self.app.clone()));
         let sweep = tokio::spawn(self.sweeper.run());
+        let tally = tokio::spawn(keep_rule_hits(Arc::clone(&self.app.admin)));
         let ended = tokio::select! {
             served = &mut server => flatten(served),
             () = asked_to_stop(&mut self.signals, &self.app) => Ok(()),
@@ -97,6 +104,9 @@ impl Application {
         };
         watch.abort();
         sweep.abort();
+        tally.abort();
+        // Nothing is evaluated any more, so this is the last of it.
+        save_rule_hits(&self.app.admin).await;
         if tokio::time::timeout(CLOSE_TIME, self.closer.close()).await.is_err() {
             JournalNotClosed {}.tell();
         }
@@ -133,6 +143,20 @@ async fn watch_rules(app: App) {
         // An error means that reading panicked, which has been told where it happened.
         let Ok(same) = looked.await else { return };
         watch = same;
+    }
+}
+
+/// Keeps how often rules took effect, every few seconds.
+async fn keep_rule_hits(admin: Arc<Admin>) {
+    loop {
+        tokio::time::sleep(HITS_INTERVAL).await;
+        save_rule_hits(&admin).await;
+    }
+}
+
+async fn save_rule_hits(admin: &Admin) {
+    if let Err(error) = admin.save_rule_hits().await {
+        RuleHitsNotKept { error: Cause::of(&error) }.tell();
     }
 }
 

@@ -39,6 +39,9 @@ pub(super) struct Args {
     /// Write the link of the first start to stderr even where that is no terminal
     #[arg(long, env = "TAPLINE_PRINT_SETUP_LINK")]
     print_setup_link: bool,
+    /// Let the console and the API write rule files that passed the check into the rules directory
+    #[arg(long, env = "TAPLINE_ALLOW_WRITE_RULES")]
+    allow_write_rules: bool,
     #[command(flatten)]
     rules: RulesArgs,
     #[command(flatten)]
@@ -81,6 +84,7 @@ fn options(args: &Args, variable: impl Fn(&str) -> Option<String>) -> Result<Opt
         listen: args.listen,
         data: args.data.clone(),
         rules: args.rules.rules.clone(),
+        write_rules: args.allow_write_rules,
         environment: environment.with_options(args.rules.options()),
         limits: args.limits.limits().map_err(Failure::CouldNotRun)?,
         delivery: args.delivery.policy().map_err(Failure::CouldNotRun)?,

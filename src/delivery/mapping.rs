@@ -4,10 +4,11 @@
 //! the reader calls it on a thread where it may take its time.
 
 use super::lane::LaneKey;
+use super::tally::{RuleTallies, RuleTally};
 use super::token::TokenKey;
 use crate::clock::{self, Millis};
 use crate::engine::record::{Address, RecordKind};
-use crate::engine::{Context, Evaluator, Outcome, Plan, Reason};
+use crate::engine::{Context, Evaluation, Evaluator, Outcome, Plan, Reason};
 use crate::rulebook::LiveRules;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -52,13 +53,29 @@ pub struct LiveMapping {
     rules: Arc<LiveRules>,
     plan: Arc<Plan>,
     evaluator: Evaluator,
+    counting: Option<Counting>,
+}
+
+/// Where it is counted which rules took effect.
+#[derive(Debug)]
+struct Counting {
+    tallies: Arc<RuleTallies>,
+    /// That of the plan in force.
+    tally: Arc<RuleTally>,
 }
 
 impl LiveMapping {
     /// Follows `rules`.
     pub fn new(rules: Arc<LiveRules>) -> Self {
         let plan = rules.plan();
-        Self { rules, evaluator: Evaluator::new(plan.clone()), plan }
+        Self { rules, evaluator: Evaluator::new(plan.clone()), plan, counting: None }
+    }
+
+    /// The same; which rules took effect is counted in `tallies`.
+    #[must_use]
+    pub fn counted(self, tallies: Arc<RuleTallies>) -> Self {
+        let tally = tallies.of(&self.plan);
+        Self { counting: Some(Counting { tallies, tally }), ..self }
     }
 }
 
@@ -67,6 +84,9 @@ impl Mapping for LiveMapping {
         let plan = self.rules.plan();
         if !Arc::ptr_eq(&plan, &self.plan) {
             self.evaluator = Evaluator::new(plan.clone());
+            if let Some(counting) = &mut self.counting {
+                counting.tally = counting.tallies.of(&plan);
+            }
             self.plan = plan;
         }
         self.plan.revision().into()
@@ -74,14 +94,21 @@ impl Mapping for LiveMapping {
 
     fn map(&mut self, event: &[u8], received_at: Millis) -> Mapped {
         let context = Context { received_at: Some(received_at.0), stopwatch: Some(clock::stopwatch) };
-        Mapped::by(&mut self.evaluator, event, &context)
+        let evaluation = self.evaluator.evaluate(event, &context);
+        if let Some(counting) = &self.counting {
+            counting.tally.count(&evaluation, received_at);
+        }
+        Mapped::of(evaluation)
     }
 }
 
 impl Mapped {
     /// What the engine makes of an event, given as JSON.
     pub fn by(evaluator: &mut Evaluator, event: &[u8], context: &Context) -> Self {
-        let evaluation = evaluator.evaluate(event, context);
+        Self::of(evaluator.evaluate(event, context))
+    }
+
+    fn of(evaluation: Evaluation<'_>) -> Self {
         match evaluation.outcome {
             Outcome::Mapped => {}
             Outcome::Filtered(reason) => return Self::Filtered(reason),

@@ -33,6 +33,7 @@ mod reader;
 mod retry;
 mod slot;
 mod status;
+mod tally;
 mod token;
 mod trial;
 mod tried;
@@ -58,6 +59,7 @@ pub use queue::BatchPolicy;
 pub use retry::{RetryAfter, RetryPolicy, RetryReason};
 pub use slot::{IN_FLIGHT, Slot, SlotPolicy, Slots};
 pub use status::{DeliveryStatus, LastAnswer, Pause, PauseCode};
+pub use tally::{PlanCount, RuleCount, RuleTallies, RuleTally};
 pub use token::TokenKey;
 pub use trial::{RecordVerdict, TrialError, TrialReport, try_records};
 

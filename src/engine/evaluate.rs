@@ -60,6 +60,10 @@ pub(super) struct Work {
     pub(super) path: String,
     /// Runs scripts; none where the plan has none.
     pub(super) scripts: Option<Box<Runner>>,
+    /// The rules that took effect, by their numbers: the one that decided, then those that added records.
+    applied: Vec<u16>,
+    /// Of these the one by which the event failed.
+    blamed: Option<u16>,
 }
 
 /// A finished record in the buffer.
@@ -92,6 +96,8 @@ pub(super) struct Run<'e, 'w, T> {
     pub(super) scripts: &'w mut Option<Box<Runner>>,
     /// How the whole event ends, found while a value or a record was made.
     pub(super) refusal: Option<Outcome>,
+    applied: &'w mut Vec<u16>,
+    blamed: &'w mut Option<u16>,
     pub(super) tracer: &'w mut T,
 }
 
@@ -107,6 +113,8 @@ impl Evaluator {
             scopes: Vec::new(),
             path: String::new(),
             scripts: plan.runner().map(Box::new),
+            applied: Vec::new(),
+            blamed: None,
         };
         Self { plan, scanner: Scanner::default(), work }
     }
@@ -140,6 +148,8 @@ impl Evaluator {
         work.records.clear();
         work.notes.clear();
         work.values.clear();
+        work.applied.clear();
+        work.blamed = None;
         if let Some(scripts) = &mut work.scripts {
             scripts.begin();
         }
@@ -162,7 +172,7 @@ impl Evaluator {
             return Evaluation::refused(work, OwnReason::InvalidEvent.because(message));
         }
         let call = Call::new(json);
-        let Work { keys, out, records, notes, values, scopes, path, scripts } = &mut *work;
+        let Work { keys, out, records, notes, values, scopes, path, scripts, applied, blamed } = &mut *work;
         let (context, depth, item, refusal) = (*context, 0, None, None);
         let mut run = Run {
             plan,
@@ -179,9 +189,14 @@ impl Evaluator {
             path,
             scripts,
             refusal,
+            applied,
+            blamed,
             tracer,
         };
         let outcome = run.rules();
+        if !matches!(outcome, Outcome::Failed(_)) {
+            *run.blamed = None;
+        }
         Evaluation { outcome, call: Some(call), work }
     }
 }
@@ -199,14 +214,19 @@ impl<T: Tracer> Run<'_, '_, T> {
         if T::ON {
             self.trace_rules();
         }
-        for rule in &plan.pack.rules {
+        for (number, rule) in (0_u16..).zip(&plan.pack.rules) {
             if !self.holds(&rule.when) {
                 continue;
             }
+            self.applied.push(number);
             match &rule.action {
                 Action::Filter(reason) => return Outcome::Filtered(reason.clone()),
-                Action::Fail(reason) => return Outcome::Failed(reason.clone()),
+                Action::Fail(reason) => {
+                    *self.blamed = Some(number);
+                    return Outcome::Failed(reason.clone());
+                }
                 Action::Emit(templates) => {
+                    *self.blamed = Some(number);
                     if let Some(reason) = self.unmet(rule) {
                         return Outcome::Failed(reason);
                     }
@@ -214,9 +234,16 @@ impl<T: Tracer> Run<'_, '_, T> {
                     if self.refusal.is_none() && self.records.is_empty() {
                         return plan.no_record();
                     }
-                    for extra in &plan.pack.extras {
+                    for (behind, extra) in (0_u16..).zip(&plan.pack.extras) {
                         if let (true, Action::Emit(templates)) = (self.holds(&extra.when), &extra.action) {
+                            let number = behind.saturating_add(plan.pack.rules.len() as u16);
+                            self.applied.push(number);
+                            // What was refused before is not this rule's doing.
+                            if self.refusal.is_none() {
+                                *self.blamed = Some(number);
+                            }
                             if let Some(reason) = self.unmet(extra) {
+                                *self.blamed = Some(number);
                                 self.records.clear();
                                 return Outcome::Failed(reason);
                             }
@@ -348,6 +375,17 @@ impl<'a> Evaluation<'a> {
             let json = self.work.out.get(span.start..span.end).unwrap_or_default();
             RecordRef { kind: span.kind, address, json }
         })
+    }
+
+    /// The rules that took effect, by their places in [`Plan::rule_notes`]: the one that decided, then those that added
+    /// records.
+    pub fn applied(&self) -> &[u16] {
+        &self.work.applied
+    }
+
+    /// Of these the one by which the event failed; none where it did not, or where none applied.
+    pub fn blamed(&self) -> Option<u16> {
+        self.work.blamed
     }
 
     /// How many things were cut, dropped or left out.

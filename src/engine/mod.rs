@@ -17,6 +17,7 @@ pub mod hash;
 mod keys;
 pub mod layout;
 pub mod lint;
+pub mod listing;
 mod mapping;
 pub mod plan;
 pub mod preview;

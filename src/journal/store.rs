@@ -29,11 +29,13 @@ pub enum Table {
     Erasures,
     /// Place of an event, eight bytes → the attempts to send it as JSON, where there was more than one.
     Attempts,
+    /// Hash of a set of rules → how often each of its rules took effect, as JSON.
+    RuleHits,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Settings,
         Self::Users,
         Self::Sessions,
@@ -45,6 +47,7 @@ impl Table {
         Self::Resends,
         Self::Erasures,
         Self::Attempts,
+        Self::RuleHits,
     ];
 
     /// The stored name.
@@ -61,6 +64,7 @@ impl Table {
             Self::Resends => "resends",
             Self::Erasures => "erasures",
             Self::Attempts => "attempts",
+            Self::RuleHits => "rule_hits",
         }
     }
 }

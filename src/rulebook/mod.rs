@@ -7,10 +7,12 @@
 mod archive;
 mod git;
 mod watch;
+mod write;
 
 pub use archive::{Archive, SeenSet};
 pub use git::{RefError, load_ref};
 pub use watch::{INTERVAL, Look, RulesWatch};
+pub use write::{WriteError, directory_hash, is_rule_path, write_files};
 
 use crate::engine::Diagnostics;
 use crate::engine::plan::{self, Plan, RuleFiles};
@@ -179,11 +181,22 @@ fn read_embedded(directory: &Dir<'_>, files: &mut RuleFiles) {
     }
 }
 
+/// A plan with the files it was made of.
+#[derive(Debug)]
+pub struct RuleSource {
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// The files, the embedded packs among them.
+    pub files: Arc<RuleFiles>,
+}
+
 /// The plan in force.
 pub struct LiveRules {
     origin: Origin,
-    plan: ArcSwap<Plan>,
+    standing: ArcSwap<RuleSource>,
     problem: ArcSwapOption<Problem>,
+    /// The files of the newest set where that is not in force and could be read.
+    refused: ArcSwapOption<RuleFiles>,
     /// Held while reading and compiling, so that of two reloads the later one stays in force.
     reloading: Mutex<()>,
 }
@@ -262,8 +275,14 @@ impl LiveRules {
             had_entry: AtomicBool::new(false),
             archive,
         };
-        let plan = ArcSwap::from_pointee(origin.compile(settings)?);
-        Ok(Self { origin, plan, problem: ArcSwapOption::empty(), reloading: Mutex::default() })
+        let standing = origin.compile(settings).map_err(|refusal| refusal.problem)?;
+        Ok(Self {
+            origin,
+            standing: ArcSwap::from_pointee(standing),
+            problem: ArcSwapOption::empty(),
+            refused: ArcSwapOption::empty(),
+            reloading: Mutex::default(),
+        })
     }
 
     /// Where the rules are read from; the embedded ones where it does not exist.
@@ -273,7 +292,17 @@ impl LiveRules {
 
     /// The plan in force.
     pub fn plan(&self) -> Arc<Plan> {
-        self.plan.load_full()
+        Arc::clone(&self.standing.load().plan)
+    }
+
+    /// The plan in force and the files it was made of.
+    pub fn source(&self) -> Arc<RuleSource> {
+        self.standing.load_full()
+    }
+
+    /// The files of the newest set, where that is not in force and could be read.
+    pub fn refused_files(&self) -> Option<Arc<RuleFiles>> {
+        self.refused.load_full()
     }
 
     /// Reads and compiles anew; on an error the last good plan stays in force.
@@ -281,11 +310,15 @@ impl LiveRules {
         // The guard holds no data that a panic could have left half changed.
         let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         match self.origin.compile(settings) {
-            Ok(plan) => {
-                self.plan.store(Arc::new(plan));
+            Ok(standing) => {
+                self.standing.store(Arc::new(standing));
                 self.problem.store(None);
+                self.refused.store(None);
             }
-            Err(problem) => self.problem.store(Some(Arc::new(problem))),
+            Err(Refusal { problem, files }) => {
+                self.refused.store(files.map(Arc::new));
+                self.problem.store(Some(Arc::new(problem)));
+            }
         }
     }
 
@@ -318,21 +351,32 @@ impl Origin {
         }
     }
 
-    fn compile(&self, settings: &Settings) -> Result<Plan, Problem> {
+    fn compile(&self, settings: &Settings) -> Result<RuleSource, Refusal> {
         let on_disk = self.directory.is_dir();
-        let files =
-            self.files().map_err(|error| Problem::Unreadable { directory: self.directory.clone(), error })?;
+        let unreadable = |error| Problem::Unreadable { directory: self.directory.clone(), error };
+        let files = self.files().map_err(|error| Refusal { problem: unreadable(error), files: None })?;
         let has_entry = files.contains_key(plan::ENTRY);
         if self.had_entry.load(Ordering::SeqCst) && !has_entry {
-            return Err(Problem::EntryGone { directory: self.directory.clone() });
+            let problem = Problem::EntryGone { directory: self.directory.clone() };
+            return Err(Refusal { problem, files: Some(files) });
         }
         let compiled = Plan::compile_live(&files, settings.pack.as_deref(), &settings.options);
         if let Some(archive) = &self.archive {
-            archive.keep(&SeenSet::new(files, settings, compiled.as_ref().ok()));
+            archive.keep(&SeenSet::new(files.clone(), settings, compiled.as_ref().ok()));
         }
-        let plan = compiled.map_err(Problem::Invalid)?;
+        let plan = match compiled {
+            Ok(plan) => plan,
+            Err(found) => return Err(Refusal { problem: Problem::Invalid(found), files: Some(files) }),
+        };
         self.from_disk.fetch_or(on_disk, Ordering::SeqCst);
         self.had_entry.fetch_or(on_disk && has_entry, Ordering::SeqCst);
-        Ok(plan)
+        Ok(RuleSource { plan: Arc::new(plan), files: Arc::new(files) })
     }
+}
+
+/// A set that can not be in force.
+struct Refusal {
+    problem: Problem,
+    /// Where they could be read.
+    files: Option<RuleFiles>,
 }

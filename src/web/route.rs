@@ -1,12 +1,13 @@
 //! Every page of the console, with the permission it needs. A row can not be written without one.
 
+use super::page::rules::{candidate, comparison, list, revision, source};
 use super::page::{
     again, case, event, events, login, overview, preview, resends, settings, setup, token, trial,
 };
 use super::visit::{Answer, Visit};
 use super::{asset, schema, stream, taste};
 use crate::admin::Permission::{
-    self, Anyone, EditSettings, ManageTokens, Preview, Resend, SeeEvents, SignedIn,
+    self, Anyone, EditSettings, ManageTokens, Preview, Resend, SeeEvents, SignedIn, WriteRules,
 };
 use actix_web::http::Method;
 use futures_util::future::LocalBoxFuture;
@@ -63,6 +64,19 @@ pub static ROWS: &[Row] = &[
     post("/preview", Preview, |v| Box::pin(preview::submit(v))),
     post("/preview/validate", Resend, |v| Box::pin(trial::validate(v))),
     post("/preview/send", Resend, |v| Box::pin(trial::send(v))),
+    get("/rules", SeeEvents, |v| Box::pin(list::show(v))),
+    get("/rules/source/{file:.+}", SeeEvents, |v| Box::pin(source::show(v))),
+    get("/rules/revisions", SeeEvents, |v| Box::pin(revision::show(v))),
+    get("/rules/compare", SeeEvents, |v| Box::pin(revision::compare(v))),
+    get("/rules/candidate", Preview, |v| Box::pin(candidate::show(v))),
+    post("/rules/candidate", Preview, |v| Box::pin(candidate::submit(v))),
+    post("/rules/candidate/sets", Preview, |v| Box::pin(candidate::sets(v))),
+    get("/rules/candidate/{id}", SeeEvents, |v| Box::pin(comparison::show(v))),
+    post("/rules/candidate/{id}/cancel", Preview, |v| Box::pin(comparison::cancel(v))),
+    get("/rules/candidate/{id}/rules.patch", SeeEvents, |v| Box::pin(comparison::patch(v))),
+    get("/rules/candidate/{id}/report.json", SeeEvents, |v| Box::pin(comparison::report(v))),
+    get("/rules/candidate/{id}/events/{event}", SeeEvents, |v| Box::pin(comparison::event(v))),
+    post("/rules/candidate/{id}/write", WriteRules, |v| Box::pin(comparison::write(v))),
     get("/settings", EditSettings, |v| Box::pin(settings::show(v))),
     post("/settings", EditSettings, |v| Box::pin(settings::submit(v))),
     post("/settings/write-key", EditSettings, |v| Box::pin(settings::generate_write_key(v))),

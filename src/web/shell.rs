@@ -18,6 +18,8 @@ pub(super) enum Nav {
     Events,
     /// `/resends`
     Resends,
+    /// `/rules`
+    Rules,
     /// `/preview`
     Preview,
     /// `/settings`
@@ -41,10 +43,11 @@ pub(super) struct Link {
 
 impl Nav {
     /// The links shown, in order.
-    pub(super) const LINKS: [Link; 5] = [
+    pub(super) const LINKS: [Link; 6] = [
         Link { page: Self::Overview, path: "/", label: "Overview", icon: "overview", key: "o" },
         Link { page: Self::Events, path: "/events", label: "Events", icon: "events", key: "e" },
         Link { page: Self::Resends, path: "/resends", label: "Sent again", icon: "resends", key: "a" },
+        Link { page: Self::Rules, path: "/rules", label: "Rules", icon: "rules", key: "r" },
         Link { page: Self::Preview, path: "/preview", label: "Preview", icon: "preview", key: "p" },
         Link { page: Self::Settings, path: "/settings", label: "Settings", icon: "settings", key: "s" },
     ];

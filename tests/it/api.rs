@@ -1,5 +1,7 @@
 //! The REST API over a real connection.
 
+/// What other rules would make of stored events.
+mod diffs;
 /// Lists of events, one event, its attempts.
 mod events;
 /// The log as it grows.

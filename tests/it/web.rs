@@ -10,6 +10,8 @@ mod large;
 mod live;
 /// The four panes of an event, and saving it as a test case.
 mod pane;
+/// Rules: hits, sources, revisions, candidates.
+mod rules;
 /// Settings: environment, stale forms, secrets.
 mod settings;
 /// Records that CleverTap is shown by hand, and the attempts to send an event.

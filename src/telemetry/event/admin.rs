@@ -46,6 +46,14 @@ notes! { "tapline::admin";
     info ApiTokenRevoked<'a> { token: &'a str }
     "an API token was revoked" [token.id = token];
 
+    /// They stay counted and are kept with the next ones, unless the process ends before.
+    warn RuleHitsNotKept<'a> { error: Cause<'a> }
+    "it could not be kept how often rules took effect" [%error];
+
+    /// Somebody had a candidate written into the rules directory.
+    info RulesWritten<'a> { files: usize, revision: &'a str }
+    "rule files were written" [files, rules.revision = revision];
+
     /// The rules run all the same; only the console can not show this revision later.
     warn RevisionNotKept<'a> { revision: &'a str, error: Cause<'a> }
     "this revision of the rules could not be kept" [rules.revision = revision, %error];

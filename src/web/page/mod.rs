@@ -9,6 +9,7 @@ pub(super) mod login;
 pub(super) mod overview;
 pub(super) mod preview;
 pub(super) mod resends;
+pub(super) mod rules;
 pub(super) mod settings;
 pub(super) mod setup;
 pub(super) mod token;

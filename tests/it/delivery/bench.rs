@@ -47,6 +47,8 @@ impl Bench {
             rules,
             delivery: rig.status.clone(),
             slots: slots.clone(),
+            tallies: Arc::default(),
+            write_rules: false,
             data: data.path().to_owned(),
             environment: Arc::new(Environment::read(|_| None).unwrap()),
         });

@@ -154,6 +154,8 @@ async fn a_job_and_an_erasure_of_one_person_read_what_holds_their_events_and_not
         rules,
         delivery: rig.status.clone(),
         slots: slots.clone(),
+        tallies: Arc::default(),
+        write_rules: false,
         data: directory.path().to_owned(),
         environment: Arc::new(Environment::read(|_| None).unwrap()),
     });

@@ -58,6 +58,12 @@ impl TestAppBuilder {
         self
     }
 
+    /// Lets the console write to the rules directory.
+    pub(crate) fn write_rules(mut self) -> Self {
+        self.options.write_rules = true;
+        self
+    }
+
     /// Sets where to listen.
     pub(crate) fn listen(mut self, listen: &str) -> Self {
         self.options.listen = listen.parse().expect("an address");

@@ -199,7 +199,8 @@ async fn no_form_is_taken_without_its_token_or_from_another_site() {
     let posts = ROWS.iter().filter(|row| row.method == "POST" && row.permission != Permission::Anyone);
     let mut checked = 0;
     for row in posts {
-        let path = row.path.replace("{id}", "ev_0");
+        let path =
+            row.path.replace("{id}", "ev_0").replace("{event}", "ev_0").replace("{file:.+}", "tapline.yaml");
         let good = [("csrf", token.as_str())];
         for (request, why) in [
             (form(&path, &[]), "no token"),
@@ -223,7 +224,8 @@ async fn no_form_is_taken_without_its_token_or_from_another_site() {
 async fn nobody_sees_a_page_without_signing_in() {
     let app = with_password().await;
     for row in ROWS.iter().filter(|row| row.permission != Permission::Anyone) {
-        let path = row.path.replace("{id}", "ev_0");
+        let path =
+            row.path.replace("{id}", "ev_0").replace("{event}", "ev_0").replace("{file:.+}", "tapline.yaml");
         let request = match row.method.as_str() {
             "POST" => form(&path, &[]),
             method => Request::new(method, &path),

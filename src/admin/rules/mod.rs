@@ -1,4 +1,17 @@
-//! Rules as an operator and programs see them: what is in force, what is wrong with the newest, what a candidate is worth.
+//! Rules as an operator and programs see them: what is in force and how often it took effect, what is wrong with the newest,
+//! what a candidate is worth.
+//!
+//! First thing to know: the files in force are those that were read when they came into force, not those on disk now.
+
+mod hits;
+mod list;
+mod source;
+mod text_change;
+
+pub use hits::Hits;
+pub use list::{LastRead, RuleList, RuleRow};
+pub use source::{SetName, SourceFile, SourceHome};
+pub use text_change::{ChangedFile, ChangedLine, FileFate, LineFate, patch, text_changes};
 
 use super::{Admin, Candidate};
 use crate::engine::lint::{RuleSet, lint};

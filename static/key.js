@@ -34,16 +34,15 @@ const isTyping = (event) => {
   return target.isContentEditable || target.matches("textarea, select, [role=textbox], [role=combobox]");
 };
 
-const say = (text) => {
-  const hint = document.getElementById("hint-key");
-  if (!hint) return;
-  hint.textContent = text;
-  hint.hidden = !text;
-};
+// Said to a screen reader, too, which only hears what changes in an element that was there before.
+const hint = document.createElement("p");
+hint.className = "hint-key";
+hint.setAttribute("role", "status");
+document.body.append(hint);
 
 const wait = (first) => {
   waiting = after.get(first) ?? null;
-  say(waiting ? [`${first} …`, ...[...waiting].map(([key, { label }]) => `${key} ${label}`)].join("   ") : "");
+  hint.textContent = waiting ? [`${first} …`, ...[...waiting].map(([key, { label }]) => `${key} ${label}`)].join("   ") : "";
 };
 
 const second = (event) => {

@@ -12,12 +12,15 @@ const words = (element) => element.textContent.replace(/\s+/g, " ").trim();
 const go = (href) => () => location.assign(href);
 
 const pages = () => [...document.querySelectorAll(".nav a")].map((link) => ({
-  label: words(link), kind: "Page", run: go(link.href),
+  label: words(link), kind: "Page", run: go(link.href), icon: link.querySelector(".icon"),
 }));
 
 // A button is named by its own words, after those of the group it belongs to.
 const actions = () => [...document.querySelectorAll("[data-action]")].map((button) => ({
-  label: [button.dataset.action, words(button)].filter(Boolean).join(": "), kind: "Action", run: () => button.click(),
+  label: [button.dataset.action, words(button)].filter(Boolean).join(": "),
+  kind: "Action",
+  run: () => button.click(),
+  icon: button.querySelector(".icon"),
 }));
 
 const sections = () => [...document.querySelectorAll("main h2[id]")].filter((one) => one.checkVisibility()).map((heading) => ({
@@ -76,13 +79,14 @@ const select = (at) => {
 
 const draw = () => {
   shown = candidates(input.value.trim()).slice(0, MOST);
-  list.replaceChildren(...shown.map(({ label, kind }, number) => {
+  list.replaceChildren(...shown.map(({ label, kind, icon }, number) => {
     const option = document.createElement("li");
     option.id = `palette-${number}`;
     option.setAttribute("role", "option");
     const [name, of] = [document.createElement("span"), document.createElement("span")];
     [name.className, of.className] = ["palette-label", "palette-kind"];
     [name.textContent, of.textContent] = [label, kind];
+    if (icon) option.append(icon.cloneNode(true));
     option.append(name, " ", of);
     return option;
   }));

@@ -1,33 +1,10 @@
 // What every page has: shortcuts, the palette, the list of shortcuts, copying, times. Pages work without all of it.
 
-import { bind, bindAfter, singleKeys, whenCombined } from "./key.js";
+import { open, toggle } from "./dialog.js";
+import { bind, bindAfter, whenCombined } from "./key.js";
 import { move } from "./list.js";
 import { remember } from "./recent.js";
 import "./copy.js";
-
-const dialog = (name) => document.getElementById(name);
-
-// The palette is fetched when it is first wanted.
-const open = async (name) => {
-  const shown = dialog(name);
-  if (!shown || shown.open) return;
-  if (name === "palette") (await import("./palette.js")).prepare(shown);
-  // The browser gives the focus back to where it was when a dialog closes.
-  shown.showModal();
-};
-
-const togglePalette = () => {
-  const palette = dialog("palette");
-  if (palette?.open) palette.close();
-  else open("palette");
-};
-
-document.addEventListener("click", (event) => {
-  const opener = event.target.closest?.("[data-opens]");
-  if (opener) return open(opener.dataset.opens);
-  // A click on the backdrop is one on the dialog itself, beside everything in it.
-  if (event.target.matches?.("dialog.dialog")) event.target.close();
-});
 
 const search = () => {
   const field = document.querySelector(
@@ -60,16 +37,8 @@ bind("k", () => move(-1));
 for (const link of document.querySelectorAll("[data-key]")) {
   bindAfter("g", link.dataset.key, link.textContent.trim(), () => link.click());
 }
-whenCombined("k", togglePalette);
+whenCombined("k", () => toggle("palette"));
 whenCombined("Enter", submit);
 
-const shortcuts = document.getElementById("single-keys");
-if (shortcuts) {
-  shortcuts.checked = singleKeys.on;
-  shortcuts.addEventListener("change", () => { singleKeys.on = shortcuts.checked; });
-}
-if (/Mac|iP(hone|ad)/.test(navigator.platform)) {
-  for (const key of document.querySelectorAll("kbd")) key.textContent = key.textContent.replace("Ctrl", "⌘");
-}
 remember();
 if (document.querySelector("time")) import("./time.js");

@@ -3,7 +3,7 @@
 
 import "./vendor/relative-time.js";
 
-const FOCUSABLE = "a[href], button, summary, input, select, textarea, [tabindex]";
+const HOLDERS = "a[href], button, summary";
 
 // A time that a page wrote plainly gets the form that the template's macro writes.
 const relate = (time) => {
@@ -22,7 +22,7 @@ const relate = (time) => {
     time.replaceChildren(ago, hidden);
   }
   // Inside a link or a button the time is shown when that has the focus.
-  if (!time.closest(FOCUSABLE)) time.tabIndex = 0;
+  if (!time.closest(HOLDERS)) time.tabIndex = 0;
 };
 
 const relateAll = (root) => root.querySelectorAll("time[datetime]").forEach(relate);
@@ -52,7 +52,7 @@ const hide = () => {
 
 document.addEventListener("focusin", ({ target }) => {
   if (!target.matches(":focus-visible") || target.hasAttribute("aria-describedby")) return;
-  const time = target.matches("time") ? target : target.matches("a, button, summary") && target.querySelector("time");
+  const time = target.matches("time") ? target : target.matches(HOLDERS) && target.querySelector("time");
   if (!time?.title) return;
   shown = { time, focused: target };
   note.textContent = time.title;

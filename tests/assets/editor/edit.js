@@ -43,33 +43,34 @@ export const common = ({ label, language: name, readOnly = false, wrap = false, 
   look,
 ];
 
-/** Where the editor stands: an element of `parent` with a shadow tree. */
-export const shadow = (parent, name) => {
+/** Where an editor stands: an element with a shadow tree, put where `place` puts it. */
+export const shadow = (name, place) => {
   const host = document.createElement("div");
   host.className = name;
-  parent.append(host);
+  place(host);
   return { host, root: host.attachShadow({ mode: "open" }) };
 };
 
 /**
- * Puts an editor into `parent`.
+ * Puts an editor at the end of `parent`, or right after a `textarea`.
  *
  * Over a `textarea` it takes the text, the label and whether it is read only from there, hides it, and writes every
  * change back, so that the form posts what is seen; without scripts the textarea is what one types in.
  *
  * @param {object} options
- * @param {Element} [options.parent] the textarea's parent where there is none
+ * @param {Element} [options.parent]
  * @param {HTMLTextAreaElement} [options.textarea]
  * @param {string} [options.doc]
  * @param {"yaml" | "json" | "rhai" | "text"} [options.language]
  * @param {string} [options.label] what a screen reader calls it; needed unless the textarea has one
  * @param {(text: string) => import("./lint.js").Problem[] | Promise<import("./lint.js").Problem[]>} [options.lint]
+ * @param {HTMLOListElement} [options.problemList] where the page wants the problems listed in words
  * @param {(question: import("./complete.js").Question) => import("./complete.js").Offer} [options.complete]
  * @param {boolean} [options.readOnly]
  * @param {boolean} [options.wrap] whether long lines are broken
  * @param {(text: string) => void} [options.onChange]
  */
-export const mountEditor = ({ parent, textarea, lint, complete, ...rest }) => {
+export const mountEditor = ({ parent, textarea, lint, problemList, complete, ...rest }) => {
   const label = rest.label ?? textarea?.labels?.[0]?.textContent.trim();
   if (!label) throw new TypeError("expected a label for the editor");
   const readOnly = rest.readOnly ?? textarea?.readOnly ?? false;
@@ -80,7 +81,7 @@ export const mountEditor = ({ parent, textarea, lint, complete, ...rest }) => {
     }
     rest.onChange?.(text);
   };
-  const { host, root } = shadow(parent ?? textarea.parentElement, "code-editor");
+  const { host, root } = shadow("code-editor", (host) => (parent ? parent.append(host) : textarea.after(host)));
   const view = new EditorView({
     root,
     parent: root,
@@ -92,7 +93,7 @@ export const mountEditor = ({ parent, textarea, lint, complete, ...rest }) => {
       highlightActiveLine(),
       highlightActiveLineGutter(),
       completion(complete),
-      problems(lint),
+      problems(lint, problemList),
       common({ ...rest, label, readOnly, onChange }),
     ],
   });

@@ -18,7 +18,7 @@ const collapse = { margin: 3, minSize: 6 };
  * @param {(text: string) => void} [options.onChange]
  */
 export const mountMerge = ({ parent, left, right, language, unified = false, onChange }) => {
-  const { host, root } = shadow(parent, "code-merge");
+  const { host, root } = shadow("code-merge", (host) => parent.append(host));
   const side = ({ label }, change) =>
     common({ label, language, readOnly: !change, onChange: change, wrap: true });
   if (unified) {

@@ -2,6 +2,7 @@
 
 use super::stop::{Request, Signals};
 use super::{App, Application};
+use crate::admin::Admin;
 use crate::admin::resend::KeptRules;
 use crate::delivery::{self, DeliveryError};
 use crate::journal::Journal;
@@ -16,6 +17,9 @@ use tokio::task::JoinError;
 
 /// How often the journal is asked whether it still writes.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How often it is kept when keys were last used.
+const NOTE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How long the journal may take to close. What was answered is durable before, so a disk that hangs can be left alone.
 const CLOSE_TIME: Duration = Duration::from_secs(5);
@@ -56,6 +60,7 @@ impl Application {
         });
         let watch = tokio::spawn(watch_rules(self.app.clone()));
         let sweep = tokio::spawn(self.sweeper.run());
+        let noting = tokio::spawn(note_key_uses(Arc::clone(&self.app.admin)));
         let ended = tokio::select! {
             served = &mut server => flatten(served),
             () = asked_to_stop(&mut self.signals, &self.app) => Ok(()),
@@ -96,6 +101,9 @@ impl Application {
         };
         watch.abort();
         sweep.abort();
+        noting.abort();
+        // What is not noted now is lost; it is a word on a page and no more.
+        let _ = tokio::time::timeout(CLOSE_TIME, self.app.admin.keep_key_uses()).await;
         if tokio::time::timeout(CLOSE_TIME, self.closer.close()).await.is_err() {
             JournalNotClosed {}.tell();
         }
@@ -142,6 +150,15 @@ fn tell(rules: &LiveRules, telemetry: &Telemetry) {
             let (problems, first) = problem.summary();
             RulesRead::Refused { problems, error: Cause::told(&first) }.tell(telemetry);
         }
+    }
+}
+
+/// Keeps when keys were last used, now and then.
+async fn note_key_uses(admin: Arc<Admin>) {
+    loop {
+        tokio::time::sleep(NOTE_INTERVAL).await;
+        // A store that can not be written is told by whoever must write to it.
+        let _ = admin.keep_key_uses().await;
     }
 }
 

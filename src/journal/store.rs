@@ -27,11 +27,13 @@ pub enum Table {
     Resends,
     /// Place of a deletion, eight bytes → 1, until the events of its person are erased; `key` → what hashes persons.
     Erasures,
+    /// Public name of a write key or webhook secret → the key as JSON.
+    Keys,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Settings,
         Self::Users,
         Self::Sessions,
@@ -42,6 +44,7 @@ impl Table {
         Self::RuleFiles,
         Self::Resends,
         Self::Erasures,
+        Self::Keys,
     ];
 
     /// The stored name.
@@ -57,6 +60,7 @@ impl Table {
             Self::RuleFiles => "rule_files",
             Self::Resends => "resends",
             Self::Erasures => "erasures",
+            Self::Keys => "keys",
         }
     }
 }

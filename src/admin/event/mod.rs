@@ -79,7 +79,7 @@ impl From<State> for Stage {
 }
 
 /// The end of one event of a block, unless it is pending.
-fn end_of<'a>(block: &Block, ends: &'a [Option<End>], seq: Seq) -> Option<&'a End> {
+pub(super) fn end_of<'a>(block: &Block, ends: &'a [Option<End>], seq: Seq) -> Option<&'a End> {
     let index = usize::try_from(seq.0.checked_sub(block.first.0)?).ok()?;
     ends.get(index)?.as_ref()
 }

@@ -49,8 +49,8 @@ pub use rules::{RulesProblem, RulesStatus, Validation};
 pub use sandbox::{EnterOutcome, LeaveOutcome, SandboxView, StandIn, Taken, Waiting};
 pub use session::{IDLE_LIMIT, Session, SessionCookie, TOTAL_LIMIT};
 pub use settings::{
-    Check, Difference, Environment, Field, FieldProblem, Input, KeyProblem, KeyView, MOST_KEYS, MadeKey, NewKey,
-    Revision, SaveOutcome, SavedBy, SecretInput, SettingsView, load as load_settings,
+    Check, Difference, Environment, Field, FieldProblem, Input, KeyProblem, KeyView, MOST_KEYS, MadeKey,
+    NewKey, Revision, SaveOutcome, SavedBy, SecretInput, SettingsView, load as load_settings,
 };
 pub use setup::{ClaimOutcome, FirstStart, StartError};
 pub use start::{Destination, SampleOutcome, StartView, is_taken};

@@ -17,6 +17,8 @@ mod problem;
 mod replays;
 mod route;
 mod rules;
+mod sandbox;
+mod settings;
 
 pub use problem::{MEDIA_TYPE, Problem, RequestError};
 pub use route::{Body, ROWS, Row};

@@ -34,7 +34,9 @@ impl DeliveryArgs {
             (limits.in_force(Limit::UploadsInFlight), limits.in_force(Limit::RequestsInFlight));
         let (least, most) = Limit::UploadsInFlight.range();
         if !(least..=most).contains(&uploads) {
-            return Err(format!("expected --uploads-in-flight to be from {least} to {most}, found {uploads}"));
+            return Err(format!(
+                "expected --uploads-in-flight to be from {least} to {most}, found {uploads}"
+            ));
         }
         let (_, most) = Limit::RequestsInFlight.range();
         // What is saved in the console instead of a flag is fitted to the flag.

@@ -53,7 +53,12 @@ impl Account {
                 return Err(AccountError::Unsendable { field });
             }
         }
-        Ok(Self { base_url: settings.base_url(), id: id.clone(), passcode: passcode.clone(), is_sandbox: false })
+        Ok(Self {
+            base_url: settings.base_url(),
+            id: id.clone(),
+            passcode: passcode.clone(),
+            is_sandbox: false,
+        })
     }
 }
 

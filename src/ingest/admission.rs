@@ -75,7 +75,8 @@ impl Admission {
 
     /// Notes that the keys were used, which let the request in.
     pub(crate) fn note_use(&self, now: Millis) {
-        let used = |kind: KeyKind, place: Option<usize>| place.and_then(|place| self.ring.of(kind).get(place));
+        let used =
+            |kind: KeyKind, place: Option<usize>| place.and_then(|place| self.ring.of(kind).get(place));
         let keys =
             [used(KeyKind::WriteKey, self.write_key.get()), used(KeyKind::WebhookSecret, self.secret.get())];
         keys.into_iter().flatten().map(Key::used).for_each(|used| used.note(now.0));
@@ -100,8 +101,8 @@ impl Admission {
     pub(crate) fn check_signed_array(&self, text: &str) -> Result<(), Complaint> {
         let Means::Signature { shown, key } = &self.means else { return Ok(()) };
         // An array without a first call has nothing that could be signed.
-        let is_signed = signature::first_element(text)
-            .is_some_and(|first| self.is_signature_of(shown, first.as_bytes()));
+        let is_signed =
+            signature::first_element(text).is_some_and(|first| self.is_signature_of(shown, first.as_bytes()));
         if !is_signed {
             return Err(signature::wrong(true));
         }
@@ -109,7 +110,8 @@ impl Admission {
             Ok(Proof::Given(_)) => Ok(()),
             Ok(Proof::InBody) => Err(unkeyed(Code::MissingWriteKey, "found none")),
             Err(complaint) if complaint.code == Code::NoWriteKeySet => {
-                let found = "and there is none here; make one on the Settings page or set `TAPLINE_WRITE_KEY`";
+                let found =
+                    "and there is none here; make one on the Settings page or set `TAPLINE_WRITE_KEY`";
                 Err(unkeyed(Code::NoWriteKeySet, found))
             }
             Err(complaint) => Err(complaint.clone()),

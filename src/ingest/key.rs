@@ -91,8 +91,7 @@ fn basic_user<'a>(value: &str, room: &'a mut [u8; LONGEST]) -> Option<Result<&'a
 }
 
 fn wrong() -> Complaint {
-    let message =
-        "expected a write key that is in force here, found another; compare it with the console's Settings page";
+    let message = "expected a write key that is in force here, found another; compare it with the console's Settings page";
     Complaint::new(Code::WrongWriteKey, message)
 }
 

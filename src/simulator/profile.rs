@@ -57,7 +57,8 @@ pub(super) async fn profile(
 
 /// Everybody of whom something was taken and is still kept, whoever was heard of last first.
 pub(super) fn everybody(intake: &Intake) -> Vec<Value> {
-    let read = |(place, raw): (usize, &RawValue)| Some((place, serde_json::from_str::<Value>(raw.get()).ok()?));
+    let read =
+        |(place, raw): (usize, &RawValue)| Some((place, serde_json::from_str::<Value>(raw.get()).ok()?));
     let records: Vec<(usize, Value)> = intake.kept_after(0).filter_map(read).collect();
     // Names that stand in one record are one person's, and so are all that hang together by such records.
     let mut groups: Vec<BTreeSet<String>> = Vec::new();
@@ -76,9 +77,8 @@ pub(super) fn everybody(intake: &Intake) -> Vec<Value> {
     for group in groups {
         let (mut person, mut heard) = (Person::default(), 0);
         for (place, record) in &records {
-            let theirs = names(record).iter().any(|name| {
-                group.contains(name) && intake.deleted_until(name) <= *place
-            });
+            let theirs =
+                names(record).iter().any(|name| group.contains(name) && intake.deleted_until(name) <= *place);
             if theirs {
                 person.add(record);
                 heard = *place;

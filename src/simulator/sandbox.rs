@@ -56,7 +56,8 @@ mod tests {
     use super::*;
 
     const PROFILE: &str = r#"{"type":"profile","objectId":"anon_1","profileData":{"identity":"user_1","Name":"Jane","Email":"jane@example.com"}}"#;
-    const ORDER: &str = r#"{"type":"event","identity":"user_1","evtName":"Charged","evtData":{"Amount":49.9}}"#;
+    const ORDER: &str =
+        r#"{"type":"event","identity":"user_1","evtName":"Charged","evtData":{"Amount":49.9}}"#;
     const OTHER: &str = r#"{"type":"event","identity":"user_2","evtName":"Seen","evtData":{}}"#;
 
     fn upload(sandbox: &Sandbox, records: &[&str]) -> (u16, Value) {
@@ -81,7 +82,10 @@ mod tests {
         let people = sandbox.people(10);
         assert_eq!(people.len(), 2);
         assert_eq!(people[0]["names"], serde_json::json!(["anon_1", "user_1"]), "heard of last");
-        assert_eq!((&people[0]["name"], &people[0]["events"]["Charged"]["count"]), (&"Jane".into(), &1.into()));
+        assert_eq!(
+            (&people[0]["name"], &people[0]["events"]["Charged"]["count"]),
+            (&"Jane".into(), &1.into())
+        );
         assert_eq!(people[1]["names"], serde_json::json!(["user_2"]));
         assert_eq!(sandbox.newest(1), [PROFILE]);
         assert_eq!(sandbox.people(1).len(), 1);

@@ -69,7 +69,9 @@ pub enum OrderProblem {
     #[error("expected an event as a JSON object, found something else: {0}")]
     NotAnEvent(String),
     /// It would take back that events were delivered.
-    #[error("delivered events can not be sent again while the sandbox is on: they would count as taken by it")]
+    #[error(
+        "delivered events can not be sent again while the sandbox is on: they would count as taken by it"
+    )]
     DeliveredInSandbox,
     /// The edited copy is too large.
     #[error("expected an event of at most {MOST_BYTES} bytes, found {0}")]

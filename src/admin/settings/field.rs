@@ -123,7 +123,9 @@ impl Field {
             }
             Self::MaskPaths => settings.mask_paths.join("\n"),
             Self::AccountToken | Self::Passcode => match self.secret_in(settings) {
-                Some(secret) => secret.ending().map_or_else(|| "set".to_owned(), |end| format!("ends …{end}")),
+                Some(secret) => {
+                    secret.ending().map_or_else(|| "set".to_owned(), |end| format!("ends …{end}"))
+                }
                 None => String::new(),
             },
         }

@@ -150,8 +150,7 @@ fn set_text(settings: &mut Settings, field: Field, text: &str) -> Result<(), Str
 }
 
 /// What is said of a dashboard's address that names no region.
-pub(super) const NO_REGION: &str =
-    "That is the dashboard's address, and it names no region. Sign in there and copy the address again, as \
+pub(super) const NO_REGION: &str = "That is the dashboard's address, and it names no region. Sign in there and copy the address again, as \
      `https://in1.dashboard.clevertap.com/…`, or choose the region from the list.";
 
 fn parse_limit(limit: Limit, text: &str) -> Result<u64, String> {
@@ -290,7 +289,8 @@ mod tests {
 
     #[test]
     fn numbers_are_read_with_their_units_and_kept_within_their_bounds() {
-        let set = |limit, text: &str| typed(Field::Limit(limit), text).map(|settings| settings.limits.get(limit));
+        let set =
+            |limit, text: &str| typed(Field::Limit(limit), text).map(|settings| settings.limits.get(limit));
         assert_eq!(set(Limit::KeepBytes, "2 GiB"), Ok(Some(2 << 30)));
         assert_eq!(set(Limit::RetryFor, " 90 "), Ok(Some(90)));
         assert_eq!(set(Limit::RetryFor, ""), Ok(None));
@@ -312,10 +312,7 @@ mod tests {
     fn masked_paths_are_checked_and_kept_once_each_in_order() {
         let paths = |text: &str| typed(Field::MaskPaths, text).map(|settings| settings.mask_paths);
         let good = "traits.email\r\n\n properties.products[0].name \ntraits.email\ncontext.\"a.b\"";
-        assert_eq!(
-            paths(good).unwrap(),
-            ["traits.email", "properties.products[0].name", "context.\"a.b\""]
-        );
+        assert_eq!(paths(good).unwrap(), ["traits.email", "properties.products[0].name", "context.\"a.b\""]);
         assert!(paths("").unwrap().is_empty());
         let problems = paths("traits.email\ntraits..x").unwrap_err();
         assert!(problems[0].message.starts_with("Expected"), "{problems:?}");
@@ -326,9 +323,14 @@ mod tests {
     #[test]
     fn an_address_of_the_dashboard_typed_as_the_account_gives_the_region() {
         let read = |text: &str| {
-            let mut input = Input { texts: BTreeMap::from([(Field::AccountId, text.to_owned())]), ..Input::default() };
+            let mut input =
+                Input { texts: BTreeMap::from([(Field::AccountId, text.to_owned())]), ..Input::default() };
             let problem = input.read_dashboard();
-            (problem.is_some(), input.texts.get(&Field::Region).cloned(), input.texts.contains_key(&Field::AccountId))
+            (
+                problem.is_some(),
+                input.texts.get(&Field::Region).cloned(),
+                input.texts.contains_key(&Field::AccountId),
+            )
         };
         assert_eq!(read("https://in1.dashboard.clevertap.com/x"), (true, Some("in1".to_owned()), false));
         assert_eq!(read("https://dashboard.clevertap.com/login"), (true, None, false));

@@ -79,7 +79,9 @@ pub struct MadeKey {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyProblem {
     /// It could not be shown by a sender.
-    #[error("expected up to 256 letters, digits and signs without spaces; was something else copied along with it?")]
+    #[error(
+        "expected up to 256 letters, digits and signs without spaces; was something else copied along with it?"
+    )]
     Unsendable,
     /// It is no line of text.
     #[error("expected up to 256 bytes on one line; was something else copied along with it?")]

@@ -48,6 +48,8 @@ pub struct SettingsView {
     pub settings: Settings,
     /// Where they came from.
     pub origins: Origins,
+    /// The last save.
+    pub saved: Option<SavedBy>,
     /// The last change of each field.
     pub changed: BTreeMap<Field, SavedBy>,
     /// What is stored, without the environment.
@@ -88,6 +90,7 @@ impl Admin {
             revision: stored.revision,
             settings,
             origins,
+            saved: stored.saved,
             changed: stored.changed,
             stored: stored.settings,
             packs: plan.packs().iter().filter(|pack| !plan.is_preview_only(pack)).cloned().collect(),
@@ -123,7 +126,9 @@ impl Admin {
             None => {
                 let (stored, _) = self.stored(Stored::load).await?;
                 let wanted = self.wanted(input, &stored, &plan);
-                Ok(wanted.map_or_else(SaveOutcome::Invalid, |wanted| conflict::stale(&stored, &wanted, plan.options())))
+                Ok(wanted.map_or_else(SaveOutcome::Invalid, |wanted| {
+                    conflict::stale(&stored, &wanted, plan.options())
+                }))
             }
         }
     }

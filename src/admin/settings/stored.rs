@@ -62,9 +62,7 @@ impl Stored {
     }
 
     /// The same, with the keys that an earlier version kept there.
-    pub(super) fn load_all(
-        store: &dyn Store,
-    ) -> Result<(Self, Vec<OldKey>, Option<Vec<u8>>), AdminError> {
+    pub(super) fn load_all(store: &dyn Store) -> Result<(Self, Vec<OldKey>, Option<Vec<u8>>), AdminError> {
         let Some(bytes) = store.get(Table::Settings, KEY)? else {
             return Ok((Self { version: VERSION, ..Self::default() }, Vec::new(), None));
         };
@@ -181,7 +179,8 @@ mod tests {
         assert_eq!(stored.settings.account_id.as_deref(), Some("TEST-123-4XYZ"));
         assert_eq!(stored.settings.options.len(), 1);
         assert_eq!(stored.changed.keys().copied().collect::<Vec<_>>(), [Field::AccountId, Field::Passcode]);
-        let keys: Vec<_> = keys.iter().map(|key| (key.kind, key.secret.expose(), key.saved.is_some())).collect();
+        let keys: Vec<_> =
+            keys.iter().map(|key| (key.kind, key.secret.expose(), key.saved.is_some())).collect();
         assert_eq!(
             keys,
             [(KeyKind::WriteKey, "write_key_1", true), (KeyKind::WebhookSecret, "webhook_secret_1", false)]
@@ -192,7 +191,11 @@ mod tests {
     fn what_the_second_version_writes_stays_as_it_is() {
         let (stored, keys) = Stored::parse(SECOND).unwrap();
         assert!(keys.is_empty());
-        assert_eq!(encode("settings", &stored).unwrap(), SECOND.trim_ascii(), "the stored format has changed");
+        assert_eq!(
+            encode("settings", &stored).unwrap(),
+            SECOND.trim_ascii(),
+            "the stored format has changed"
+        );
         assert_eq!(stored.settings.mask_paths, ["traits.email"]);
         assert!(stored.settings.sandbox);
     }

@@ -7,6 +7,8 @@ pub(super) mod login;
 pub(super) mod overview;
 pub(super) mod preview;
 pub(super) mod resends;
+pub(super) mod sandbox;
 pub(super) mod settings;
 pub(super) mod setup;
+pub(super) mod start;
 pub(super) mod token;

@@ -80,3 +80,29 @@ impl Sweeper {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{FixedClock, Millis};
+    use crate::journal::memory::MemoryJournal;
+    use crate::settings::{Origins, Settings};
+
+    #[test]
+    fn what_is_set_counts_from_the_next_look_on_and_else_what_it_was_made_with() {
+        let live = Arc::new(LiveSettings::new(Settings::default(), Origins::new()));
+        let own = Retention { age: Some(DAY), bytes: Some(7) };
+        let clock = Arc::new(FixedClock::at(Millis(0)));
+        let sweeper = Sweeper::new(Arc::new(MemoryJournal::new()), clock, own).following(live.clone());
+        assert_eq!(sweeper.in_force(), own);
+        let set = |days, bytes| {
+            let mut settings = Settings::default();
+            settings.limits.set(Limit::KeepDays, days);
+            settings.limits.set(Limit::KeepBytes, bytes);
+            live.replace(settings, Origins::new());
+            sweeper.in_force()
+        };
+        assert_eq!(set(Some(3), None), Retention { age: Some(3 * DAY), bytes: Some(7) });
+        assert_eq!(set(Some(0), Some(9)), Retention { age: None, bytes: Some(9) });
+    }
+}

@@ -1,5 +1,8 @@
 //! The REST API over a real connection.
 
+/// Settings, keys and the sandbox.
+mod settings;
+
 use crate::support::app::TestApp;
 use crate::support::http::Request;
 use serde_json::Value;

@@ -4,6 +4,10 @@
 mod access;
 /// Events, previews, and what is said when there are none.
 mod event;
+/// Write keys and webhook secrets.
+mod key;
+/// Sandbox mode, and the first steps.
+mod sandbox;
 /// Settings: environment, stale forms, secrets.
 mod settings;
 

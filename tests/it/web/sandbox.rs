@@ -45,7 +45,10 @@ async fn what_the_sandbox_takes_is_marked_for_ever_and_never_counts_as_delivered
     assert_eq!((order.state, order.code.as_deref()), (State::Filtered, Some("sandbox")));
     for path in ["/", "/events", "/settings", "/preview", "/start"] {
         let words = text(&browser.get(path).await);
-        assert!(words.contains("Records go to the built-in stand-in. CleverTap gets none of them."), "{path}");
+        assert!(
+            words.contains("Records go to the built-in stand-in. CleverTap gets none of them."),
+            "{path}"
+        );
     }
     let words = text(&browser.get("/sandbox").await);
     for part in ["user_1", "Charged (1)", "Newest records, of 1 taken"] {
@@ -129,7 +132,8 @@ async fn a_deletion_waits_for_clevertap_and_holds_back_what_comes_after_it() {
     let browser = Browser::signed_in(&app).await;
     browser.get("/sandbox").await;
     browser.post("/sandbox/enter", &[]).await;
-    let deletion = Request::new("POST", "/api/v1/deletions").header("Authorization", "Bearer token-of-the-test");
+    let deletion =
+        Request::new("POST", "/api/v1/deletions").header("Authorization", "Bearer token-of-the-test");
     let deletion = deletion.header("Content-Type", "application/json").body(r#"{"userIds":["user_1"]}"#);
     let asked = app.send(&deletion).await;
     assert!(asked.status < 300, "{}", asked.text());
@@ -185,14 +189,18 @@ async fn the_first_steps_lead_from_nothing_to_a_delivered_sample() {
         .await;
     let browser = Browser::signed_in(&app).await;
     let words = text(&browser.get("/start").await);
-    assert!(words.contains("0 of 4 done.") && words.contains("There is no account ID and no passcode yet"), "{words}");
+    assert!(
+        words.contains("0 of 4 done.") && words.contains("There is no account ID and no passcode yet"),
+        "{words}"
+    );
     browser.post("/sandbox/enter", &[("next", "/start#sample")]).await;
     let sent = browser.post("/start/sample", &[]).await;
     let path = sent.header("location").unwrap().split('#').next().unwrap().to_owned();
     assert_eq!((sent.status, path.as_str()), (303, "/start?event=ev_0"));
     let words = text(&browser.get(&path).await);
     assert!(words.contains("3 of 4 done.") && words.contains("Delivered to the sandbox."), "{words}");
-    let made = browser.post("/settings/keys/write-key", &[("name", "first source"), ("next", "/start")]).await;
+    let made =
+        browser.post("/settings/keys/write-key", &[("name", "first source"), ("next", "/start")]).await;
     let path = made.header("location").unwrap().split('#').next().unwrap().to_owned();
     let page = browser.get(&path).await;
     let key = app.app.settings.keys().of(tapline::settings::KeyKind::WriteKey)[0].secret.expose().to_owned();
@@ -206,7 +214,10 @@ async fn the_first_steps_lead_from_nothing_to_a_delivered_sample() {
     assert!(!browser.get("/start").await.text().contains(&key), "it is shown once");
     assert_eq!(app.send(&Request::new("POST", "/v1/track").basic(&key).body(ORDER)).await.status, 200);
     let words = text(&browser.get("/start").await);
-    assert!(words.contains("4 of 4 done.") && words.contains("A sender showed a write key just now"), "{words}");
+    assert!(
+        words.contains("4 of 4 done.") && words.contains("A sender showed a write key just now"),
+        "{words}"
+    );
 }
 
 #[tokio::test]

@@ -39,8 +39,8 @@ pub(super) async fn enter(call: Call) -> Result<HttpResponse, Problem> {
     match call.admin.enter_sandbox(&Author::from(&call.caller), waiting).await? {
         EnterOutcome::On => shown(&call, None),
         EnterOutcome::Waiting(events) => Err(Problem::Conflict(format!(
-            "{events} accepted and not delivered would go to the sandbox instead of CleverTap; send \
-             `\"waiting\": \"to_sandbox\"` if they may"
+            "what waits now ({events}) would go to the sandbox instead of to CleverTap; send \
+             `\"waiting\": \"to_sandbox\"` if it may"
         ))),
     }
 }
@@ -61,7 +61,7 @@ pub(super) async fn leave(call: Call) -> Result<HttpResponse, Problem> {
     match call.admin.leave_sandbox(&author, waiting, send_again.unwrap_or_default()).await? {
         LeaveOutcome::Off(job) => shown(&call, job.map(|job| job.0.to_string())),
         LeaveOutcome::Waiting(events) => Err(Problem::Conflict(format!(
-            "{events} still wait to be taken by the sandbox, which is still on; deletions wait in any case"
+            "the sandbox is still on: it has not taken everything that waits ({events}); deletions wait in any case"
         ))),
         LeaveOutcome::TooManyJobs(jobs) => Err(Problem::Conflict(format!(
             "the sandbox is off, and what it took is not sent again, because {jobs} jobs wait already"

@@ -102,9 +102,12 @@ impl Application {
         watch.abort();
         sweep.abort();
         noting.abort();
-        // What is not noted now is lost; it is a word on a page and no more.
-        let _ = tokio::time::timeout(CLOSE_TIME, self.app.admin.keep_key_uses()).await;
-        if tokio::time::timeout(CLOSE_TIME, self.closer.close()).await.is_err() {
+        let close = async {
+            // What is not noted now is lost; it is a word on a page and no more.
+            let _ = self.app.admin.keep_key_uses().await;
+            self.closer.close().await;
+        };
+        if tokio::time::timeout(CLOSE_TIME, close).await.is_err() {
             JournalNotClosed {}.tell();
         }
         ended.and(closed)

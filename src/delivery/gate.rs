@@ -42,6 +42,8 @@ struct Standing {
     edition: u64,
     breaker: Breaker,
     retry: RetryPolicy,
+    /// Requests in flight, and the lanes' share of them.
+    sizes: (usize, usize),
 }
 
 /// The one place that decides about pauses.
@@ -67,8 +69,8 @@ impl Gate {
     ) -> Self {
         let edition = *settings.changed().borrow();
         let breaker = Breaker::new(policy.breaker.clone(), policy.retry.age_limit);
-        let retry = policy.retry.clone();
-        let door = watch::Sender::new(Standing { account: None, edition, breaker, retry });
+        let (retry, sizes) = (policy.retry.clone(), (policy.slots.in_flight, policy.slots.lanes));
+        let door = watch::Sender::new(Standing { account: None, edition, breaker, retry, sizes });
         let gate = Self { settings, status, clock, slots, policy, door, turn: Arc::new(Semaphore::new(1)) };
         gate.decide(edition);
         gate
@@ -215,11 +217,17 @@ impl Gate {
         let settings = self.settings.load();
         let settings = &settings.0;
         let slots = &self.policy.slots;
-        let in_flight = settings.limits.count(Limit::RequestsInFlight).unwrap_or(slots.in_flight);
-        self.slots.resize(in_flight, settings.limits.count(Limit::UploadsInFlight).unwrap_or(slots.lanes));
+        let sizes = (
+            settings.limits.count(Limit::RequestsInFlight).unwrap_or(slots.in_flight),
+            settings.limits.count(Limit::UploadsInFlight).unwrap_or(slots.lanes),
+        );
+        if sizes != self.door.borrow().sizes {
+            self.slots.resize(sizes.0, sizes.1);
+        }
         self.status.limit_is(self.slots.limit(), None);
         self.door.send_modify(|standing| {
             standing.edition = edition;
+            standing.sizes = sizes;
             standing.retry = self.policy.retry.with(&settings.limits);
             standing.breaker.set_age_limit(standing.retry.age_limit);
             if standing.breaker.close(Instant::now()) {

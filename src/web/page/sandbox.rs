@@ -91,8 +91,8 @@ pub(in crate::web) async fn enter(visit: Visit) -> Answer {
         },
         EnterOutcome::Waiting(events) => {
             let problem = format!(
-                "The sandbox is still off: {events} accepted and not delivered, and would go to the sandbox instead of \
-                 CleverTap. Say below that they may."
+                "The sandbox is still off: what waits now ({events}) would go there instead of to CleverTap. Say below \
+                 that it may."
             );
             page(&visit, StatusCode::CONFLICT, problem)
         }
@@ -108,8 +108,8 @@ pub(in crate::web) async fn leave(visit: Visit) -> Answer {
         LeaveOutcome::Off(Some(_)) => Ok(see_other("/resends")),
         LeaveOutcome::Waiting(events) => {
             let problem = format!(
-                "The sandbox is still on: {events} still wait to be taken by it. Deletions wait in any case, because \
-                 they are CleverTap's to carry out. Try again, or let what waits go to CleverTap."
+                "The sandbox is still on: it has not taken everything that waits ({events}). Deletions wait in any \
+                 case, because they are CleverTap's to carry out. Try again, or let what waits go to CleverTap."
             );
             page(&visit, StatusCode::CONFLICT, problem)
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tapline::admin::resend::{
     Mode, OrderOutcome, Payload, Remapped, Remapping, ResendJob, ResendOrder, Selection,
 };
-use tapline::admin::{Admin, Environment, Ground};
+use tapline::admin::{Admin, Environment, Ground, StandIn, Taken};
 use tapline::clock::Millis;
 use tapline::delivery::{Delivery, Parts, Slots, start};
 use tapline::journal::memory::MemoryJournal;
@@ -21,6 +21,15 @@ use tapline::journal::{
 use tapline::resend::{self, Resends};
 use tapline::rulebook::LiveRules;
 use tokio::sync::watch;
+
+/// Took nothing.
+struct NoSandbox;
+
+impl StandIn for NoSandbox {
+    fn taken(&self, _: usize) -> Taken {
+        Taken::default()
+    }
+}
 
 /// Delivery, and jobs beside it.
 pub struct Bench {
@@ -47,6 +56,7 @@ impl Bench {
             rules,
             delivery: rig.status.clone(),
             slots: slots.clone(),
+            stand_in: Arc::new(NoSandbox),
             data: data.path().to_owned(),
             environment: Arc::new(Environment::read(|_| None).unwrap()),
         });

@@ -107,7 +107,7 @@ async fn what_waits_goes_to_the_sandbox_only_when_somebody_says_so() {
     let asked = browser.post("/sandbox/enter", &[("next", "/start")]).await;
     assert_eq!(asked.status, 409);
     let words = text(&asked);
-    assert!(words.contains("The sandbox is still off: 1 accepted and not delivered"), "{words}");
+    assert!(words.contains("The sandbox is still off: what waits now (1)"), "{words}");
     assert!(!app.app.settings.load().0.sandbox);
     let on = browser.post("/sandbox/enter", &[("next", "/start"), ("waiting", "to_sandbox")]).await;
     assert_eq!((on.status, on.header("location")), (303, Some("/start")));
@@ -176,7 +176,6 @@ async fn a_push_token_that_the_sandbox_took_is_not_held_to_be_at_clevertap() {
     app.settled().await;
     let received = clevertap.received();
     assert!(received.iter().any(|record| record.contains("tokenData")), "{received:?}");
-    assert_eq!(WRITE_KEY, "write_key_1");
 }
 
 #[tokio::test]
@@ -205,9 +204,9 @@ async fn the_first_steps_lead_from_nothing_to_a_delivered_sample() {
     let page = browser.get(&path).await;
     let key = app.app.settings.keys().of(tapline::settings::KeyKind::WriteKey)[0].secret.expose().to_owned();
     for snippet in [
-        format!("-u &#39;{key}:&#39;"),
-        format!("writeKey: &#39;{key}&#39;, host: &#39;http://localhost&#39;"),
-        format!("analytics.write_key = &#39;{key}&#39;"),
+        format!("-u '{key}:'"),
+        format!("writeKey: '{key}', host: 'http://localhost'"),
+        format!("analytics.write_key = '{key}'"),
     ] {
         assert!(page.text().contains(&snippet), "{snippet} in {}", page.text());
     }

@@ -8,6 +8,7 @@
 //! what can come of it. A failure of the machine is an [`AdminError`]; everything a person can cause is an outcome.
 
 mod account;
+mod author;
 mod backup;
 mod case;
 mod deletion;
@@ -20,9 +21,11 @@ mod permission;
 mod preview;
 mod reason;
 mod revision;
+mod sandbox;
 mod session;
 mod settings;
 mod setup;
+mod start;
 mod throttle;
 mod token;
 mod trial;
@@ -36,6 +39,7 @@ pub mod tail;
 
 pub use crate::delivery::TrialReport;
 pub use account::{LoginOutcome, UserName};
+pub use author::Author;
 pub use deletion::{DeletionOutcome, DeletionState, MOST_ASKED, MOST_PERSONS};
 pub use digest::{Digest, random_text};
 pub use idempotency::IdempotencyKey;
@@ -48,12 +52,14 @@ pub use revision::{
     KeptFile, MOST_BYTES, MOST_REVISIONS, RevisionArchive, RuleRevision, kept_files, kept_revisions,
 };
 pub use rules::{RulesProblem, RulesStatus, Validation};
+pub use sandbox::{EnterOutcome, LeaveOutcome, SandboxView, StandIn, Taken, Waiting};
 pub use session::{IDLE_LIMIT, Session, SessionCookie, TOTAL_LIMIT};
 pub use settings::{
-    Check, Difference, Environment, Field, FieldProblem, Input, Revision, SaveOutcome, SavedBy, SecretInput,
-    SettingsView, load as load_settings,
+    Check, Difference, Environment, Field, FieldProblem, Input, KeyProblem, KeyView, MOST_KEYS, MadeKey,
+    NewKey, Revision, SaveOutcome, SavedBy, SecretInput, SettingsView, load as load_settings,
 };
 pub use setup::{ClaimOutcome, FirstStart, StartError};
+pub use start::{Destination, SampleOutcome, StartView, is_taken};
 pub use token::{ApiCaller, ApiToken};
 pub use trial::{TrialOrder, TrialOutcome};
 pub use wire::Wire;
@@ -95,6 +101,8 @@ pub struct Ground {
     pub tallies: Arc<RuleTallies>,
     /// Whether candidates may be written into the rules directory.
     pub write_rules: bool,
+    /// What takes records while the sandbox is on.
+    pub stand_in: Arc<dyn StandIn>,
     /// The data directory; the first-start token is written there.
     pub data: PathBuf,
     /// The `TAPLINE_*` variables that were set when the process started.

@@ -4,6 +4,7 @@ use super::Admin;
 use crate::delivery::Pause;
 use crate::journal::{Counts, Full, Seq};
 use crate::rulebook::Problem;
+use crate::settings::KeyKind;
 
 /// What the first page shows.
 #[derive(Debug, Clone)]
@@ -65,7 +66,7 @@ impl Admin {
             journal_problem: self.ground.journal.broken(),
             journal_full: self.ground.journal.full(),
             lost_events: self.ground.journal.usage().lost_events,
-            has_write_key: self.ground.settings.load().0.write_key.is_some(),
+            has_write_key: !self.ground.settings.keys().of(KeyKind::WriteKey).is_empty(),
             rules: (plan.pack().to_owned(), plan.revision().to_owned()),
             settled_until: self.ground.journal.settled_until(),
         }

@@ -31,6 +31,7 @@ pub fn explanations() -> impl Iterator<Item = Explanation> {
         .map(|code| Explanation::new(code.as_str(), "pause of delivery", of_pause(code)));
     let own = [
         Explanation::new("internal_error", "reason, given by delivery", CRASHED),
+        Explanation::new(End::SANDBOX, "reason, given by delivery", SANDBOXED),
         Explanation::new(End::LOST, "reason, given by the journal", LOST),
     ];
     codes.chain(own).chain(pauses)
@@ -67,6 +68,12 @@ const CRASHED: [&str; 3] = [
     "Please report it with the event and the rules; the events around it went on.",
 ];
 
+const SANDBOXED: [&str; 3] = [
+    "Sandbox mode was on, so the built-in stand-in took the event's records, and CleverTap got none of them.",
+    "an event that came before an account was set",
+    "Leave the sandbox, then send the event again; leaving offers that for all of them.",
+];
+
 const LOST: [&str; 3] = [
     "The stored bytes of the event are damaged: they are not what was written. It can not be read, and so not be sent.",
     "a disk that gave back other bytes than it was given",
@@ -76,7 +83,8 @@ const LOST: [&str; 3] = [
 const UNLISTED: &str =
     "Look the record below over, and ask CleverTap's support with the upload's time and number.";
 
-const REMEDIES: [(&str, &str); 27] = [
+const REMEDIES: [(&str, &str); 28] = [
+    (End::SANDBOX, "Leave the sandbox, then send it again, and CleverTap gets it."),
     ("clevertap_509", "Send the track call with a name in `event`, or map it to a name by a rule."),
     (
         "clevertap_512",

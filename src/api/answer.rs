@@ -13,6 +13,11 @@ pub(super) fn json<T: Serialize>(body: &T) -> Result<HttpResponse, Problem> {
     with_status(StatusCode::OK, body)
 }
 
+/// `201` with JSON: it is there now.
+pub(super) fn created<T: Serialize>(body: &T) -> Result<HttpResponse, Problem> {
+    with_status(StatusCode::CREATED, body)
+}
+
 /// `202` with JSON: it is stored and will be done.
 pub(super) fn accepted<T: Serialize>(body: &T) -> Result<HttpResponse, Problem> {
     with_status(StatusCode::ACCEPTED, body)

@@ -8,7 +8,7 @@
 use super::{Problem, RequestError};
 use crate::admin::{Admin, ApiCaller, IdempotencyKey};
 use actix_web::HttpRequest;
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{AUTHORIZATION, IF_MATCH};
 use actix_web::web::{Bytes, Data, Query};
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -57,6 +57,14 @@ impl Call {
     /// The query parameters, not yet judged.
     pub(super) fn parameters(&self) -> Parameters {
         Parameters::parse(self.request.query_string())
+    }
+
+    /// The `If-Match` header: what the caller has seen (RFC 9110 §13.1.1).
+    pub(super) fn if_match(&self) -> Result<Option<String>, Problem> {
+        let Some(value) = self.request.headers().get(IF_MATCH) else { return Ok(None) };
+        let tag = value.to_str().ok().map(|tag| tag.trim().to_owned());
+        let detail = "expected the `ETag` of what was read, as it came";
+        tag.map(Some).ok_or_else(|| Problem::Invalid(vec![RequestError::parameter("If-Match", detail)]))
     }
 
     /// The key by which the caller may repeat this call.

@@ -46,6 +46,11 @@ impl<'a> Members<'a> {
 
     /// Takes a member out, as it stands. `null` counts as absent.
     pub(super) fn take(&mut self, name: &str) -> Option<&'a RawValue> {
+        self.take_or_null(name).filter(|raw| raw.get() != "null")
+    }
+
+    /// Takes a member out, as it stands, `null` too.
+    pub(super) fn take_or_null(&mut self, name: &str) -> Option<&'a RawValue> {
         let mut found = None;
         self.members.retain(|(member, raw)| {
             let is_it = member == name;
@@ -54,7 +59,7 @@ impl<'a> Members<'a> {
             }
             !is_it
         });
-        found.filter(|raw| raw.get() != "null")
+        found
     }
 
     /// Takes a member out and reads it; `expected` says what it should be.

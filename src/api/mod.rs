@@ -21,6 +21,8 @@ mod problem;
 mod replays;
 mod route;
 mod rules;
+mod sandbox;
+mod settings;
 mod stream;
 mod trials;
 

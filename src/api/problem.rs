@@ -4,7 +4,7 @@ use crate::admin::AdminError;
 use crate::telemetry::Cause;
 use crate::telemetry::event::{RequestFailed, Unanswered};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{ALLOW, ETAG, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 
@@ -28,6 +28,17 @@ pub enum Problem {
     Timeout,
     /// 409: it can not be done as things stand; holds how they stand and what to do.
     Conflict(String),
+    /// 412: it was changed since it was read; holds both sides, so that nothing is lost.
+    Stale {
+        /// What the next try has to show.
+        revision: u64,
+        /// Who changed it, if known.
+        saved_by: Option<String>,
+        /// Name, what is stored, what was sent; secrets in words.
+        differences: Vec<(String, String, String)>,
+    },
+    /// 428: nothing is changed unseen.
+    PreconditionRequired,
     /// 413: the body is larger than this many bytes.
     TooLarge(usize),
     /// 415: not JSON; holds what was found.
@@ -97,6 +108,17 @@ struct ProblemDoc<'a> {
     detail: String,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [RequestError],
+    /// Beside 412 alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    differences: Option<Vec<DifferenceDoc<'a>>>,
+}
+
+/// One value that differs.
+#[derive(Serialize)]
+struct DifferenceDoc<'a> {
+    field: &'a str,
+    theirs: &'a str,
+    yours: &'a str,
 }
 
 impl Problem {
@@ -111,6 +133,8 @@ impl Problem {
             Self::Timeout => StatusCode::REQUEST_TIMEOUT,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Stale { .. } => StatusCode::PRECONDITION_FAILED,
+            Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
@@ -132,6 +156,18 @@ impl Problem {
             Self::Method(allowed) => ("Method not allowed", format!("this address takes {allowed}")),
             Self::Timeout => ("Too slow", "the body did not arrive in time".to_owned()),
             Self::Conflict(how) => ("Not as things stand", how.clone()),
+            Self::Stale { saved_by, .. } => (
+                "Changed meanwhile",
+                format!(
+                    "{} saved since you read; compare `differences`, and send again with the new `ETag` what is to hold",
+                    saved_by.as_deref().unwrap_or("somebody")
+                ),
+            ),
+            Self::PreconditionRequired => (
+                "If-Match is needed",
+                "read the settings, and send their `ETag` as `If-Match`, so that nobody's change is overwritten unseen"
+                    .to_owned(),
+            ),
             Self::KeyReused => (
                 "Another request",
                 "this `Idempotency-Key` was sent with another request before; make a new one".to_owned(),
@@ -154,7 +190,15 @@ impl Problem {
         let (title, detail) = self.words();
         let status = self.status();
         let errors = if let Self::Invalid(errors) = self { errors.as_slice() } else { &[] };
-        let doc = ProblemDoc { r#type: "about:blank", title, status: status.as_u16(), detail, errors };
+        let differences = if let Self::Stale { differences, .. } = self {
+            let rows = differences.iter();
+            Some(rows.map(|(field, theirs, yours)| DifferenceDoc { field, theirs, yours }).collect())
+        } else {
+            None
+        };
+        let status_code = status.as_u16();
+        let doc =
+            ProblemDoc { r#type: "about:blank", title, status: status_code, detail, errors, differences };
         let mut response = HttpResponseBuilder::new(status)
             .content_type(MEDIA_TYPE)
             .body(serde_json::to_vec(&doc).unwrap_or_default());
@@ -174,6 +218,9 @@ impl Problem {
                 Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"Tapline\"")))
             }
             Self::Method(allowed) => Some((ALLOW, HeaderValue::from_str(allowed).ok()?)),
+            Self::Stale { revision, .. } => {
+                Some((ETAG, HeaderValue::from_str(&format!("\"{revision}\"")).ok()?))
+            }
             Self::Busy => Some((RETRY_AFTER, HeaderValue::from_static("5"))),
             _ => None,
         }

@@ -2,8 +2,13 @@
 
 use super::call::Call;
 use super::problem::Problem;
-use super::{backup, case, deletion, diffs, events, preview, replays, rules, stream, trials};
-use crate::admin::Permission::{self, Backup, DeletePersons, Preview, Resend, SeeEvents, WriteRules};
+use super::{
+    backup, case, deletion, diffs, events, preview, replays, rules, sandbox, settings, stream, trials,
+};
+use crate::admin::Permission::{
+    self, Backup, DeletePersons, EditSettings, Preview, Resend, SeeEvents, WriteRules,
+};
+use crate::settings::KeyKind::{WebhookSecret, WriteKey};
 use actix_web::HttpResponse;
 use actix_web::http::Method;
 use futures_util::future::LocalBoxFuture;
@@ -41,6 +46,14 @@ const fn post(path: &'static str, permission: Permission, handler: Handler) -> R
     Row { method: Method::POST, path, permission, body: Body::Json, handler }
 }
 
+const fn put(path: &'static str, permission: Permission, handler: Handler) -> Row {
+    Row { method: Method::PUT, path, permission, body: Body::Json, handler }
+}
+
+const fn delete(path: &'static str, permission: Permission, handler: Handler) -> Row {
+    Row { method: Method::DELETE, path, permission, body: Body::Nothing, handler }
+}
+
 /// A `POST` that says everything by its address.
 const fn act(path: &'static str, permission: Permission, handler: Handler) -> Row {
     Row { method: Method::POST, path, permission, body: Body::Nothing, handler }
@@ -73,5 +86,25 @@ pub static ROWS: &[Row] = &[
     get("/v1/rules", SeeEvents, |call| Box::pin(rules::show(call))),
     get("/v1/stream", SeeEvents, |call| Box::pin(stream::follow(call))),
     post("/v1/trials", Resend, |call| Box::pin(trials::order(call))),
+    get("/v1/sandbox", SeeEvents, |call| Box::pin(sandbox::show(call))),
+    post("/v1/sandbox/enter", EditSettings, |call| Box::pin(sandbox::enter(call))),
+    post("/v1/sandbox/leave", EditSettings, |call| Box::pin(sandbox::leave(call))),
+    get("/v1/settings", EditSettings, |call| Box::pin(settings::show(call))),
+    put("/v1/settings", EditSettings, |call| Box::pin(settings::save(call))),
+    post("/v1/settings/test", EditSettings, |call| Box::pin(settings::test(call))),
+    get("/v1/settings/write-keys", EditSettings, |call| Box::pin(settings::key::list(call, WriteKey))),
+    post("/v1/settings/write-keys", EditSettings, |call| Box::pin(settings::key::create(call, WriteKey))),
+    delete("/v1/settings/write-keys/{id}", EditSettings, |call| {
+        Box::pin(settings::key::revoke(call, WriteKey))
+    }),
+    get("/v1/settings/webhook-secrets", EditSettings, |call| {
+        Box::pin(settings::key::list(call, WebhookSecret))
+    }),
+    post("/v1/settings/webhook-secrets", EditSettings, |call| {
+        Box::pin(settings::key::create(call, WebhookSecret))
+    }),
+    delete("/v1/settings/webhook-secrets/{id}", EditSettings, |call| {
+        Box::pin(settings::key::revoke(call, WebhookSecret))
+    }),
     post("/v1/validate", Preview, |call| Box::pin(rules::validate(call))),
 ];

@@ -3,6 +3,7 @@
 use super::operation::Operations;
 use super::option::Options;
 use super::retention::Sweeper;
+use super::sandbox::{Junction, Window};
 use super::stop::{Signals, Stopper, Stopping};
 use super::storage::{Closer, Opened};
 use super::{App, guard, metric, server};
@@ -11,7 +12,7 @@ use crate::delivery::{CleverTap, DeliveryStatus, LiveMapping, Parts, RuleTallies
 use crate::ingest::Ingest;
 use crate::journal::JournalError;
 use crate::rulebook::{LiveRules, Problem};
-use crate::settings::LiveSettings;
+use crate::simulator::Sandbox;
 use crate::telemetry::Telemetry;
 use actix_web::dev::Server;
 use std::io;
@@ -89,10 +90,11 @@ impl Application {
         let Opened { journal, store, closer } = Opened::open(storage, options.data.clone()).await?;
         let directory = options.data.clone();
         let environment = Arc::new(options.environment);
-        let (settings, origins) = load_settings(&*store, &environment)?;
+        let settings = load_settings(&*store, &environment)?;
         let archive = Arc::new(RevisionArchive::new(Arc::clone(&store), Arc::clone(&options.clock)));
-        let rules = Arc::new(LiveRules::open_kept(options.rules, &settings, archive)?);
-        let settings = Arc::new(LiveSettings::new(settings, origins));
+        let rules = Arc::new(LiveRules::open_kept(options.rules, &settings.load().0, archive)?);
+        let settings = Arc::new(settings);
+        let sandbox = Arc::new(Sandbox::default());
         let delivery = Arc::new(DeliveryStatus::new(telemetry.clone()));
         let slots = Slots::new(&options.delivery.slots);
         let tallies = Arc::new(RuleTallies::default());
@@ -106,6 +108,7 @@ impl Application {
             slots: slots.clone(),
             tallies: Arc::clone(&tallies),
             write_rules: options.write_rules,
+            stand_in: Arc::new(Window(Arc::clone(&sandbox))),
             data: options.data,
             environment,
         }));
@@ -144,11 +147,12 @@ impl Application {
             clock: Arc::clone(&app.clock),
             status: Arc::clone(&app.delivery),
             mapping: Box::new(LiveMapping::new(Arc::clone(&app.rules)).counted(tallies)),
-            uploader: Arc::new(CleverTap::new(Timeouts::default())),
+            uploader: Arc::new(Junction { clevertap: CleverTap::new(Timeouts::default()), sandbox }),
             slots,
             policy: options.delivery,
         };
         let sweeper = Sweeper::new(Arc::clone(&app.journal), Arc::clone(&app.clock), options.retention)
+            .following(Arc::clone(&app.settings))
             .telling(app.telemetry.clone());
         Ok(Self {
             app,

@@ -13,6 +13,7 @@ mod operation;
 mod option;
 mod retention;
 mod run;
+mod sandbox;
 mod server;
 mod stop;
 mod storage;

@@ -22,6 +22,8 @@ const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How often it is kept how often rules took effect; a crash loses what was counted since.
 const HITS_INTERVAL: Duration = Duration::from_secs(10);
+/// How often it is kept when keys were last used.
+const NOTE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How long the journal may take to close. What was answered is durable before, so a disk that hangs can be left alone.
 const CLOSE_TIME: Duration = Duration::from_secs(5);
@@ -63,6 +65,7 @@ impl Application {
         let watch = tokio::spawn(watch_rules(self.app.clone()));
         let sweep = tokio::spawn(self.sweeper.run());
         let tally = tokio::spawn(keep_rule_hits(Arc::clone(&self.app.admin)));
+        let noting = tokio::spawn(note_key_uses(Arc::clone(&self.app.admin)));
         let ended = tokio::select! {
             served = &mut server => flatten(served),
             () = asked_to_stop(&mut self.signals, &self.app) => Ok(()),
@@ -105,9 +108,15 @@ impl Application {
         watch.abort();
         sweep.abort();
         tally.abort();
+        noting.abort();
         // Nothing is evaluated any more, so this is the last of it.
         save_rule_hits(&self.app.admin).await;
-        if tokio::time::timeout(CLOSE_TIME, self.closer.close()).await.is_err() {
+        let close = async {
+            // What is not noted now is lost; it is a word on a page and no more.
+            let _ = self.app.admin.keep_key_uses().await;
+            self.closer.close().await;
+        };
+        if tokio::time::timeout(CLOSE_TIME, close).await.is_err() {
             JournalNotClosed {}.tell();
         }
         ended.and(closed)
@@ -167,6 +176,15 @@ fn tell(rules: &LiveRules, telemetry: &Telemetry) {
             let (problems, first) = problem.summary();
             RulesRead::Refused { problems, error: Cause::told(&first) }.tell(telemetry);
         }
+    }
+}
+
+/// Keeps when keys were last used, now and then.
+async fn note_key_uses(admin: Arc<Admin>) {
+    loop {
+        tokio::time::sleep(NOTE_INTERVAL).await;
+        // A store that can not be written is told by whoever must write to it.
+        let _ = admin.keep_key_uses().await;
     }
 }
 

@@ -1,61 +1,60 @@
 //! Flags about how events are delivered: how much at once, and for how long they are tried.
 
-use crate::app::{DeliveryPolicy, RetryPolicy, SlotPolicy};
-use std::time::Duration;
+use crate::settings::{Limit, Limits};
 
-/// More than any account of CleverTap's is known to take.
-const MOST_IN_FLIGHT: usize = 100;
-
-/// How events are delivered.
+/// How events are delivered. What is not given is as saved in the console, or the program's own value.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Delivery")]
 pub(super) struct DeliveryArgs {
-    /// Requests in flight at CleverTap in all, which takes 15 of an account by default
-    #[arg(long, env = "TAPLINE_REQUESTS_IN_FLIGHT", value_name = "COUNT", default_value_t = SlotPolicy::default().in_flight)]
-    requests_in_flight: usize,
+    /// Requests in flight at CleverTap in all, which takes 15 of an account [default: as saved, else 15]
+    #[arg(long, env = "TAPLINE_REQUESTS_IN_FLIGHT", value_name = "COUNT")]
+    requests_in_flight: Option<u64>,
     /// How many of them may be uploads of events; fewer go while CleverTap is busy. The others are for connection tests,
-    /// deletions and resends
-    #[arg(long, env = "TAPLINE_UPLOADS_IN_FLIGHT", value_name = "COUNT", default_value_t = SlotPolicy::default().lanes)]
-    uploads_in_flight: usize,
-    /// The longest wait in seconds before an upload is tried again, save where CleverTap asks for more
-    #[arg(long, env = "TAPLINE_RETRY_CAP", value_name = "SECONDS", default_value_t = RetryPolicy::default().cap.as_secs(), value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    retry_cap: u64,
+    /// deletions and resends [default: as saved, else 12]
+    #[arg(long, env = "TAPLINE_UPLOADS_IN_FLIGHT", value_name = "COUNT")]
+    uploads_in_flight: Option<u64>,
+    /// The longest wait in seconds before an upload is tried again, save where CleverTap asks for more [default: as saved,
+    /// else 300]
+    #[arg(long, env = "TAPLINE_RETRY_CAP", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    retry_cap: Option<u64>,
     /// Seconds for which a record is tried before it becomes a dead letter; outages that are shorter do not count
-    #[arg(long, env = "TAPLINE_RETRY_FOR", value_name = "SECONDS", default_value_t = RetryPolicy::default().age_limit.as_secs(), value_parser = clap::value_parser!(u64).range(1..))]
-    retry_for: u64,
+    /// [default: as saved, else 86400]
+    #[arg(long, env = "TAPLINE_RETRY_FOR", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    retry_for: Option<u64>,
 }
 
 impl DeliveryArgs {
-    /// The policy, if the numbers fit together.
-    pub(super) fn policy(&self) -> Result<DeliveryPolicy, String> {
-        let Self { requests_in_flight, uploads_in_flight, .. } = *self;
-        let defaults = DeliveryPolicy::default();
-        let most = defaults.slots.lanes;
-        if !(1..=most).contains(&uploads_in_flight) {
+    /// Adds what is given to `limits`, if the numbers fit together.
+    pub(super) fn add_to(&self, limits: &mut Limits) -> Result<(), String> {
+        limits.set(Limit::RequestsInFlight, self.requests_in_flight);
+        limits.set(Limit::UploadsInFlight, self.uploads_in_flight);
+        limits.set(Limit::RetryCap, self.retry_cap);
+        limits.set(Limit::RetryFor, self.retry_for);
+        let (uploads, requests) =
+            (limits.in_force(Limit::UploadsInFlight), limits.in_force(Limit::RequestsInFlight));
+        let (least, most) = Limit::UploadsInFlight.range();
+        if !(least..=most).contains(&uploads) {
             return Err(format!(
-                "expected --uploads-in-flight to be from 1 to {most}, found {uploads_in_flight}"
+                "expected --uploads-in-flight to be from {least} to {most}, found {uploads}"
             ));
         }
-        if !(uploads_in_flight + 1..=MOST_IN_FLIGHT).contains(&requests_in_flight) {
+        let (_, most) = Limit::RequestsInFlight.range();
+        // What is saved in the console instead of a flag is fitted to the flag.
+        let is_given = self.requests_in_flight.is_some();
+        if is_given && !(uploads + 1..=most).contains(&requests) {
             return Err(format!(
-                "expected --requests-in-flight to be above --uploads-in-flight ({uploads_in_flight}) and at most \
-                 {MOST_IN_FLIGHT}, found {requests_in_flight}"
+                "expected --requests-in-flight to be above --uploads-in-flight ({uploads}) and at most {most}, \
+                 found {requests}"
             ));
         }
-        let slots = SlotPolicy { in_flight: requests_in_flight, lanes: uploads_in_flight, ..defaults.slots };
-        let (cap, age_limit) = (Duration::from_secs(self.retry_cap), Duration::from_secs(self.retry_for));
-        let base = defaults.retry.base.min(cap);
-        Ok(DeliveryPolicy {
-            slots,
-            retry: RetryPolicy { base, cap, age_limit, ..defaults.retry },
-            ..defaults
-        })
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::DeliveryPolicy;
     use clap::Parser;
 
     #[derive(Parser)]
@@ -64,18 +63,30 @@ mod tests {
         delivery: DeliveryArgs,
     }
 
-    fn policy(flags: &[&str]) -> Result<DeliveryPolicy, String> {
-        Flags::try_parse_from([&["flags"], flags].concat()).unwrap().delivery.policy()
+    fn limits(flags: &[&str]) -> Result<Limits, String> {
+        let mut limits = Limits::default();
+        let flags = Flags::try_parse_from([&["flags"], flags].concat()).unwrap();
+        flags.delivery.add_to(&mut limits).map(|()| limits)
     }
 
     #[test]
-    fn without_flags_it_is_the_policy_of_the_program() {
-        assert_eq!(policy(&[]), Ok(DeliveryPolicy::default()));
+    fn without_flags_nothing_stands_above_what_is_saved() {
+        assert_eq!(limits(&[]), Ok(Limits::default()));
+    }
+
+    #[test]
+    fn what_is_called_the_programs_own_value_is_its_policy() {
+        let policy = DeliveryPolicy::default();
+        let own = |limit: Limit| limit.default_value();
+        assert_eq!(policy.slots.in_flight as u64, own(Limit::RequestsInFlight));
+        assert_eq!(policy.slots.lanes as u64, own(Limit::UploadsInFlight));
+        assert_eq!(policy.retry.cap.as_secs(), own(Limit::RetryCap));
+        assert_eq!(policy.retry.age_limit.as_secs(), own(Limit::RetryFor));
     }
 
     #[test]
     fn each_flag_sets_its_own_number() {
-        let policy = policy(&[
+        let limits = limits(&[
             "--requests-in-flight",
             "6",
             "--uploads-in-flight",
@@ -85,9 +96,9 @@ mod tests {
             "--retry-for",
             "70",
         ]);
-        let policy = policy.unwrap();
-        assert_eq!((policy.slots.in_flight, policy.slots.lanes), (6, 4));
-        assert_eq!((policy.retry.cap.as_secs(), policy.retry.age_limit.as_secs()), (9, 70));
+        let limits = limits.unwrap();
+        let set = Limit::ALL.map(|limit| limits.get(limit));
+        assert_eq!(set, [Some(6), Some(4), Some(9), Some(70), None, None]);
     }
 
     #[test]
@@ -98,7 +109,7 @@ mod tests {
             ["--uploads-in-flight", "0"],
             ["--uploads-in-flight", "13"],
         ] {
-            assert!(policy(&flags).is_err(), "{flags:?}");
+            assert!(limits(&flags).is_err(), "{flags:?}");
         }
     }
 }

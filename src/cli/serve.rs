@@ -3,11 +3,12 @@
 use super::delivery::DeliveryArgs;
 use super::limit::LimitArgs;
 use super::log::LogArgs;
-use super::storage::StorageArgs;
+use super::storage::{StorageArgs, usual_retention};
 use super::{Failure, RulesArgs};
 use crate::admin::{Environment, FirstStart};
 use crate::app::{Application, Options, Storage};
 use crate::rulebook::LiveRules;
+use crate::settings::{KeyKind, Limits};
 use std::io::IsTerminal;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -80,16 +81,18 @@ fn options(args: &Args, variable: impl Fn(&str) -> Option<String>) -> Result<Opt
         name => variable(name),
     })
     .map_err(|problems| Failure::CouldNotRun(problems.join("\n")))?;
+    let mut limits = Limits::default();
+    args.delivery.add_to(&mut limits).map_err(Failure::CouldNotRun)?;
+    args.storage.add_to(&mut limits);
     Ok(Options {
         listen: args.listen,
         data: args.data.clone(),
         rules: args.rules.rules.clone(),
         write_rules: args.allow_write_rules,
-        environment: environment.with_options(args.rules.options()),
+        environment: environment.with_options(args.rules.options()).with_limits(limits),
         limits: args.limits.limits().map_err(Failure::CouldNotRun)?,
-        delivery: args.delivery.policy().map_err(Failure::CouldNotRun)?,
         storage: Storage::Directory(args.storage.options().map_err(Failure::CouldNotRun)?),
-        retention: args.storage.retention(),
+        retention: usual_retention(),
         stop_grace: Duration::from_secs(args.stop_grace),
         stop_drain: Duration::from_secs(args.stop_drain),
         ..Options::default()
@@ -104,13 +107,13 @@ fn greeting(application: &Application, args: &Args) -> String {
         format!("  data   {}", args.data.display()),
         format!("  rules  {}", rules_line(&application.app().rules, &args.rules.rules)),
     ];
-    let settings = application.app().settings.load();
-    match (&settings.0.write_key, &settings.0.webhook_secret) {
-        (Some(_), _) => {}
-        (None, Some(_)) => {
+    let keys = application.app().settings.keys();
+    match KeyKind::ALL.map(|kind| !keys.of(kind).is_empty()) {
+        [true, _] => {}
+        [false, true] => {
             lines.push("  no write key is set, so only what Segment's webhook signs is taken".to_owned());
         }
-        (None, None) => {
+        [false, false] => {
             lines.push("  no write key is set, so every call is refused until there is one".to_owned());
         }
     }

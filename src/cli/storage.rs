@@ -1,21 +1,30 @@
 //! Flags about how long events are kept and how much room they may take.
 
 use crate::app::{JournalOptions, Retention};
+use crate::settings::{Limit, Limits};
 use std::time::Duration;
 
 /// Less room than this holds no generation of the log, whose files grow in steps of megabytes.
 const LEAST: u64 = 64 << 20;
+
+/// How long events are kept where nothing is given and nothing is saved.
+pub(super) fn usual_retention() -> Retention {
+    let age = Duration::from_secs(Limit::KeepDays.default_value() * 24 * 60 * 60);
+    Retention { age: Some(age), bytes: Some(Limit::KeepBytes.default_value()) }
+}
 
 /// How long events are kept, and how much room they may take.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Storage")]
 pub(super) struct StorageArgs {
     /// Days for which events are kept once all around them have ended; 0 keeps them until --keep-bytes is reached
-    #[arg(long, env = "TAPLINE_KEEP_DAYS", value_name = "DAYS", default_value_t = 30)]
-    keep_days: u32,
-    /// Bytes above which the oldest events are dropped once they have ended
-    #[arg(long, env = "TAPLINE_KEEP_BYTES", value_name = "BYTES", default_value_t = 16 << 30)]
-    keep_bytes: u64,
+    /// [default: as saved in the console, else 30]
+    #[arg(long, env = "TAPLINE_KEEP_DAYS", value_name = "DAYS", value_parser = clap::value_parser!(u64).range(0..=36_500))]
+    keep_days: Option<u64>,
+    /// Bytes above which the oldest events are dropped once they have ended [default: as saved in the console, else
+    /// 17179869184]
+    #[arg(long, env = "TAPLINE_KEEP_BYTES", value_name = "BYTES")]
+    keep_bytes: Option<u64>,
     /// Bytes that events without an end may take; above it senders are told to come back
     #[arg(long, env = "TAPLINE_MAX_PENDING_BYTES", value_name = "BYTES", default_value_t = JournalOptions::default().pending_bound)]
     max_pending_bytes: u64,
@@ -28,15 +37,16 @@ pub(super) struct StorageArgs {
 }
 
 impl StorageArgs {
-    /// How long events are kept.
-    pub(super) fn retention(&self) -> Retention {
-        let age = Duration::from_secs(u64::from(self.keep_days) * 24 * 60 * 60);
-        Retention { age: (self.keep_days > 0).then_some(age), bytes: Some(self.keep_bytes) }
+    /// Adds what is given to `limits`.
+    pub(super) fn add_to(&self, limits: &mut Limits) {
+        limits.set(Limit::KeepDays, self.keep_days);
+        limits.set(Limit::KeepBytes, self.keep_bytes);
     }
 
     /// The journal's options, if the bounds fit together.
     pub(super) fn options(&self) -> Result<JournalOptions, String> {
-        let Self { keep_bytes, max_pending_bytes, max_disk_bytes, min_free_bytes, .. } = *self;
+        let Self { max_pending_bytes, max_disk_bytes, min_free_bytes, .. } = *self;
+        let keep_bytes = self.keep_bytes.unwrap_or(Limit::KeepBytes.default_value());
         if max_pending_bytes < LEAST || max_disk_bytes < LEAST || keep_bytes < LEAST {
             return Err(format!(
                 "expected --keep-bytes, --max-pending-bytes and --max-disk-bytes to be at least {LEAST}, \
@@ -69,17 +79,26 @@ mod tests {
         Flags::try_parse_from([&["flags"], flags].concat()).unwrap().storage
     }
 
+    fn limits(flags: &[&str]) -> Limits {
+        let mut limits = Limits::default();
+        storage(flags).add_to(&mut limits);
+        limits
+    }
+
     #[test]
     fn without_flags_a_month_is_kept_within_the_journals_own_bounds() {
         let args = storage(&[]);
-        assert_eq!(args.retention().age, Some(Duration::from_secs(30 * 86_400)));
-        assert_eq!(args.retention().bytes, Some(16 << 30));
+        assert_eq!(usual_retention().age, Some(Duration::from_secs(30 * 86_400)));
+        assert_eq!(usual_retention().bytes, Some(16 << 30));
+        assert_eq!(limits(&[]), Limits::default());
         let (options, defaults) = (args.options().unwrap(), JournalOptions::default());
         assert_eq!(
             (options.pending_bound, options.disk_bound, options.disk_reserve),
             (defaults.pending_bound, defaults.disk_bound, defaults.disk_reserve)
         );
-        assert_eq!(storage(&["--keep-days", "0"]).retention().age, None);
+        let given = limits(&["--keep-days", "0", "--keep-bytes", "100000000"]);
+        let given = [Limit::KeepDays, Limit::KeepBytes].map(|limit| given.get(limit));
+        assert_eq!(given, [Some(0), Some(100_000_000)]);
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub struct Account {
     pub id: String,
     /// Sent as `X-CleverTap-Passcode`.
     pub passcode: Secret,
+    /// Whether it is no account of CleverTap's, but the built-in stand-in: what that takes is not delivered.
+    pub is_sandbox: bool,
 }
 
 /// Why there is no account to send to.
@@ -31,7 +33,17 @@ pub enum AccountError {
 }
 
 impl Account {
-    /// Takes what is set.
+    /// Where records go by these settings: to the sandbox while that is on, else to what is set.
+    pub fn in_force(settings: &Settings) -> Result<Self, AccountError> {
+        match Secret::parse("sandbox").filter(|_| settings.sandbox) {
+            Some(passcode) => {
+                Ok(Self { base_url: String::new(), id: "sandbox".to_owned(), passcode, is_sandbox: true })
+            }
+            None => Self::of(settings),
+        }
+    }
+
+    /// CleverTap's account, as it is set.
     pub fn of(settings: &Settings) -> Result<Self, AccountError> {
         let (Some(id), Some(passcode)) = (&settings.account_id, &settings.passcode) else {
             return Err(AccountError::Missing { missing: settings.missing_for_delivery() });
@@ -41,7 +53,12 @@ impl Account {
                 return Err(AccountError::Unsendable { field });
             }
         }
-        Ok(Self { base_url: settings.base_url(), id: id.clone(), passcode: passcode.clone() })
+        Ok(Self {
+            base_url: settings.base_url(),
+            id: id.clone(),
+            passcode: passcode.clone(),
+            is_sandbox: false,
+        })
     }
 }
 

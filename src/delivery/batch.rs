@@ -275,12 +275,18 @@ impl Batch {
         }
     }
 
+    /// What it decided was decided by the sandbox.
+    pub(super) fn mark_sandboxed(&mut self) {
+        let upload = self.id;
+        self.jobs.iter_mut().for_each(|job| job.mark_sandboxed(upload));
+    }
+
     /// What became of the records so far.
     pub(super) fn tally(&self) -> Tally {
         let mut tally = Tally::default();
         for &(index, place) in &self.places {
             match self.jobs.get(index).and_then(|job| job.fate(place)) {
-                Some(Fate::Delivered(_)) => tally.delivered += 1,
+                Some(Fate::Delivered(_) | Fate::Sandboxed(_)) => tally.delivered += 1,
                 Some(Fate::Rejected(..)) => tally.rejected += 1,
                 None => tally.retried += 1,
             }

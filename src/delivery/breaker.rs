@@ -103,6 +103,11 @@ impl Breaker {
         }
     }
 
+    /// Events may be so old from now on.
+    pub(super) fn set_age_limit(&mut self, age_limit: Duration) {
+        self.age_limit = age_limit;
+    }
+
     /// Before when the next upload is not to be tried; none while it is closed.
     pub(super) fn probe_at(&self) -> Option<Instant> {
         self.open.as_ref().map(|open| open.probe_at)

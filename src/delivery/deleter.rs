@@ -152,7 +152,7 @@ impl Deleter {
                 Ok(())
             }
             DeletionReading::Again { reason, after } => {
-                let policy = &shared.policy.retry;
+                let policy = shared.gate.retry();
                 let outlook = shared.gate.outlook(ended);
                 let is_late = |job: &Job| job.age(ended, outlook.held) >= policy.age_limit;
                 let (late, jobs): (Vec<Job>, Vec<Job>) = group.jobs.into_iter().partition(is_late);
@@ -180,7 +180,7 @@ impl Deleter {
             DeletionReading::Again { after, .. } => after,
             DeletionReading::Done | DeletionReading::Refused(_) | DeletionReading::Unauthorised => None,
         };
-        let asked = asked.map(|asked| asked.min(self.shared.policy.retry.retry_after_cap));
+        let asked = asked.map(|asked| asked.min(self.shared.gate.retry().retry_after_cap));
         let failure = Failure { now, asked, is_probe: admitted.is_probe() };
         match reading {
             DeletionReading::Done => gate.taken(admitted, begun, now),
@@ -238,7 +238,7 @@ fn refused(jobs: Vec<Job>, by: UploadId, rejection: Rejection) -> Vec<(Job, End)
 async fn call(shared: Arc<Shared>, mut group: Group, mut stop: watch::Receiver<bool>) -> Called {
     let leave = async {
         loop {
-            let admitted = shared.gate.admit().await;
+            let admitted = shared.gate.admit_to_clevertap().await;
             let slot = shared.slots.spare().await;
             // Much can happen while one waits for a place.
             if shared.gate.still_admits(&admitted) {

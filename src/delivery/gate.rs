@@ -8,9 +8,11 @@
 use super::account::{Account, AccountError};
 use super::breaker::{Breaker, Failing, Failure, Outlook, Trouble};
 use super::lane::LaneKey;
+use super::retry::RetryPolicy;
 use super::status::{DeliveryStatus, Pause, PauseCode};
+use super::{DeliveryPolicy, Slots};
 use crate::clock::Clock;
-use crate::settings::LiveSettings;
+use crate::settings::{Limit, LiveSettings};
 use crate::telemetry::event::{DeliveryPaused, DeliveryResumed};
 use crate::telemetry::{Cause, Word};
 use std::sync::Arc;
@@ -39,6 +41,9 @@ struct Standing {
     account: Option<Arc<Account>>,
     edition: u64,
     breaker: Breaker,
+    retry: RetryPolicy,
+    /// Requests in flight, and the lanes' share of them.
+    sizes: (usize, usize),
 }
 
 /// The one place that decides about pauses.
@@ -46,6 +51,8 @@ pub(super) struct Gate {
     settings: Arc<LiveSettings>,
     status: Arc<DeliveryStatus>,
     clock: Arc<dyn Clock>,
+    slots: Slots,
+    policy: DeliveryPolicy,
     door: watch::Sender<Standing>,
     /// The one try; semaphores let in whoever waited longest.
     turn: Arc<Semaphore>,
@@ -57,11 +64,14 @@ impl Gate {
         settings: Arc<LiveSettings>,
         status: Arc<DeliveryStatus>,
         clock: Arc<dyn Clock>,
-        breaker: Breaker,
+        slots: Slots,
+        policy: DeliveryPolicy,
     ) -> Self {
         let edition = *settings.changed().borrow();
-        let door = watch::Sender::new(Standing { account: None, edition, breaker });
-        let gate = Self { settings, status, clock, door, turn: Arc::new(Semaphore::new(1)) };
+        let breaker = Breaker::new(policy.breaker.clone(), policy.retry.age_limit);
+        let (retry, sizes) = (policy.retry.clone(), (policy.slots.in_flight, policy.slots.lanes));
+        let door = watch::Sender::new(Standing { account: None, edition, breaker, retry, sizes });
+        let gate = Self { settings, status, clock, slots, policy, door, turn: Arc::new(Semaphore::new(1)) };
         gate.decide(edition);
         gate
     }
@@ -110,11 +120,28 @@ impl Gate {
         }
     }
 
+    /// Leave to send to CleverTap itself: what can not be undone waits while the sandbox is on.
+    pub(super) async fn admit_to_clevertap(&self) -> Admitted {
+        let is_clevertap = |account: &Arc<Account>| !account.is_sandbox;
+        loop {
+            self.until(|standing| standing.account.as_ref().is_some_and(is_clevertap)).await;
+            let admitted = self.admit().await;
+            if is_clevertap(&admitted.account) {
+                return admitted;
+            }
+        }
+    }
+
     /// Whether leave that was given some time ago still counts.
     pub(super) fn still_admits(&self, admitted: &Admitted) -> bool {
         let door = self.door.borrow();
         let is_open = door.breaker.probe_at().is_some();
         door.account.is_some() && door.edition == admitted.edition && (admitted.is_probe() || !is_open)
+    }
+
+    /// When to try again, and for how long, by the settings in force.
+    pub(super) fn retry(&self) -> RetryPolicy {
+        self.door.borrow().retry.clone()
     }
 
     /// What the breaker knows.
@@ -187,12 +214,26 @@ impl Gate {
     }
 
     fn decide(&self, edition: u64) {
+        let settings = self.settings.load();
+        let settings = &settings.0;
+        let slots = &self.policy.slots;
+        let sizes = (
+            settings.limits.count(Limit::RequestsInFlight).unwrap_or(slots.in_flight),
+            settings.limits.count(Limit::UploadsInFlight).unwrap_or(slots.lanes),
+        );
+        if sizes != self.door.borrow().sizes {
+            self.slots.resize(sizes.0, sizes.1);
+        }
+        self.status.limit_is(self.slots.limit(), None);
         self.door.send_modify(|standing| {
             standing.edition = edition;
+            standing.sizes = sizes;
+            standing.retry = self.policy.retry.with(&settings.limits);
+            standing.breaker.set_age_limit(standing.retry.age_limit);
             if standing.breaker.close(Instant::now()) {
                 self.status.breaker_closed();
             }
-            match Account::of(&self.settings.load().0) {
+            match Account::in_force(settings) {
                 Ok(account) => {
                     standing.account = Some(Arc::new(account));
                     if self.status.pause().is_some() {

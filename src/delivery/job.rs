@@ -13,6 +13,9 @@ use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
+/// The end of what went to the sandbox, in words.
+const SANDBOXED: &str = "sandbox mode was on, so the built-in stand-in took it and CleverTap did not get it";
+
 /// An event in a lane. Its records stay together in one upload until an answer tells them apart.
 #[derive(Debug)]
 pub(super) struct Job {
@@ -42,6 +45,8 @@ pub(super) struct Job {
     pub(super) due: Option<Instant>,
     /// Its records are sent one by one, because together they were refused.
     pub(super) apart: bool,
+    /// Whether it was the sandbox that refused a record of it.
+    refused_in_sandbox: bool,
     revision: Arc<str>,
     records: Vec<JobRecord>,
     deletion: Option<Person>,
@@ -89,6 +94,8 @@ struct JobRecord {
 pub(super) enum Fate {
     /// CleverTap took it.
     Delivered(UploadId),
+    /// The built-in stand-in took it, because the sandbox was on.
+    Sandboxed(UploadId),
     /// It will not be sent again.
     Rejected(UploadId, Rejection),
 }
@@ -118,6 +125,7 @@ impl Job {
             alone: false,
             due: None,
             apart: false,
+            refused_in_sandbox: false,
             revision,
             records: records.into_iter().map(waiting).collect(),
             deletion: None,
@@ -193,6 +201,17 @@ impl Job {
         }
     }
 
+    /// What `upload` decided was decided by the sandbox.
+    pub(super) fn mark_sandboxed(&mut self, upload: UploadId) {
+        for record in &mut self.records {
+            match record.fate {
+                Some(Fate::Delivered(by)) if by == upload => record.fate = Some(Fate::Sandboxed(upload)),
+                Some(Fate::Rejected(by, _)) => self.refused_in_sandbox |= by == upload,
+                Some(Fate::Delivered(_) | Fate::Sandboxed(_)) | None => {}
+            }
+        }
+    }
+
     /// What became of a record, if that is known.
     pub(super) fn fate(&self, place: usize) -> Option<Fate> {
         self.records.get(place)?.fate
@@ -212,21 +231,33 @@ impl Job {
 
     /// The end of the event, once every record has one: that of its worst record.
     pub(super) fn end(&self) -> Option<End> {
-        let mut upload = None;
+        let (mut upload, mut sandbox) = (None, None);
         let mut worst = None;
         for record in &self.records {
             match record.fate? {
                 Fate::Delivered(by) => upload = upload.max(Some(by)),
+                Fate::Sandboxed(by) => sandbox = sandbox.max(Some(by)),
                 Fate::Rejected(by, rejection) => worst = worst.or(Some((by, rejection))),
             }
         }
         let revision = self.revision.to_string();
         Some(match worst {
+            // CleverTap lacks a record of it, so it is not delivered.
+            None if sandbox.is_some() => End {
+                state: State::Filtered,
+                code: Some(End::SANDBOX.to_owned()),
+                message: Some(SANDBOXED.to_owned()),
+                upload: sandbox,
+                revision,
+            },
             None => End { state: State::Delivered, code: None, message: None, upload, revision },
             Some((by, rejection)) => End {
                 state: State::Dead,
                 code: Some(rejection.code()),
-                message: Some(rejection.to_string()),
+                message: Some(match self.refused_in_sandbox {
+                    true => format!("in the sandbox, not at CleverTap: {rejection}"),
+                    false => rejection.to_string(),
+                }),
                 upload: Some(by),
                 revision,
             },
@@ -266,6 +297,29 @@ mod tests {
         job.decide(1, Fate::Delivered(UploadId(1)));
         job.decide(0, Fate::Delivered(UploadId(2)));
         assert_eq!(job.end().map(|end| (end.state, end.upload)), Some((State::Delivered, Some(UploadId(2)))));
+    }
+
+    #[test]
+    fn what_the_sandbox_took_even_in_part_does_not_count_as_delivered() {
+        let mut job = job(2);
+        job.decide(0, Fate::Delivered(UploadId(1)));
+        job.mark_sandboxed(UploadId(1));
+        job.decide(1, Fate::Delivered(UploadId(2)));
+        let end = job.end().unwrap();
+        assert_eq!(
+            (end.state, end.code.as_deref(), end.upload),
+            (State::Filtered, Some("sandbox"), Some(UploadId(1)))
+        );
+    }
+
+    #[test]
+    fn what_the_sandbox_refuses_says_that_it_was_the_sandbox() {
+        let mut job = job(1);
+        job.decide(0, Fate::Rejected(UploadId(1), Rejection::Listed(RecordCode::Email)));
+        job.mark_sandboxed(UploadId(1));
+        let end = job.end().unwrap();
+        assert_eq!((end.state, end.code.as_deref()), (State::Dead, Some("clevertap_515")));
+        assert!(end.message.unwrap().starts_with("in the sandbox, not at CleverTap: "));
     }
 
     #[test]

@@ -115,6 +115,16 @@ impl Limit {
         Self { policy, status, usual: [None; SIZES], fell_at: None, window: Window::default() }
     }
 
+    /// The most that may be in flight from now on. Where it was at the most before, it is so again.
+    pub(super) fn set_most(&mut self, most: usize) {
+        let was_at_most = self.status.now == self.status.most;
+        self.status.now = if was_at_most { most } else { self.status.now.min(most) };
+        self.status.most = most;
+        if self.status.now == most {
+            self.status.why = None;
+        }
+    }
+
     /// How it stands.
     pub(super) fn status(&self) -> LimitStatus {
         self.status

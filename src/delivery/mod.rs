@@ -67,7 +67,6 @@ use crate::clock::Clock;
 use crate::journal::{Journal, JournalError, Store};
 use crate::settings::LiveSettings;
 use crate::telemetry::event::UploadsCut;
-use breaker::Breaker;
 use deleter::Deleter;
 use eraser::Eraser;
 use gate::Gate;
@@ -134,7 +133,7 @@ pub struct Parts {
     pub uploader: Arc<dyn Uploader>,
     /// Where every upload takes its place, shared with whoever else sends to this account; made from `policy.slots`.
     pub slots: Slots,
-    /// How it decides.
+    /// How it decides, where the settings say nothing else.
     pub policy: DeliveryPolicy,
 }
 
@@ -159,9 +158,7 @@ pub struct Delivery {
 /// Starts to deliver everything in the journal that has no end. Needs a running tokio.
 pub fn start(parts: Parts) -> Delivery {
     let Parts { journal, store, settings, clock, status, mapping, uploader, slots, policy } = parts;
-    let breaker = Breaker::new(policy.breaker.clone(), policy.retry.age_limit);
-    let gate = Gate::new(settings, status.clone(), clock.clone(), breaker);
-    status.limit_is(slots.limit(), None);
+    let gate = Gate::new(settings, status.clone(), clock.clone(), slots.clone(), policy.clone());
     let shared = Arc::new(Shared {
         journal,
         uploader,

@@ -1,6 +1,7 @@
 //! When to try again, and for how long: all of it data.
 
 use crate::clock::Millis;
+use crate::settings::{Limit, Limits};
 use std::fmt;
 use std::time::Duration;
 
@@ -36,6 +37,15 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
+    /// The same with the numbers that are set.
+    #[must_use]
+    pub fn with(&self, limits: &Limits) -> Self {
+        let seconds = |limit, otherwise| limits.get(limit).map_or(otherwise, Duration::from_secs);
+        let cap = seconds(Limit::RetryCap, self.cap);
+        let age_limit = seconds(Limit::RetryFor, self.age_limit);
+        Self { base: self.base.min(cap), cap, age_limit, ..self.clone() }
+    }
+
     /// How long to wait after the `failures`th failure in a row, the first being 1. Never shorter than what the server
     /// asked for.
     pub fn wait(&self, failures: u32, asked: Option<Duration>, random: &mut fastrand::Rng) -> Duration {

@@ -38,6 +38,7 @@ impl Default for SlotPolicy {
 #[derive(Debug, Clone)]
 pub struct Slots {
     spare: Arc<Semaphore>,
+    spares: Arc<Mutex<usize>>,
     lanes: Arc<LaneSlots>,
 }
 
@@ -91,13 +92,37 @@ impl Default for Slots {
 impl Slots {
     /// Shares the requests out.
     pub fn new(policy: &SlotPolicy) -> Self {
-        let lanes = policy.lanes.clamp(1, LANES);
-        let spare = policy.in_flight.saturating_sub(lanes).max(1);
+        let (lanes, spare) = shares(policy.in_flight, policy.lanes);
         let share = Share { limit: Limit::new(policy.limit.clone(), lanes), owed: 0 };
         Self {
             spare: Arc::new(Semaphore::new(spare)),
+            spares: Arc::new(Mutex::new(spare)),
             lanes: Arc::new(LaneSlots { turns: Arc::new(Semaphore::new(lanes)), share: Mutex::new(share) }),
         }
+    }
+
+    /// Shares other numbers out from now on. Places that are in use go when they are given back. Needs a running tokio.
+    pub fn resize(&self, in_flight: usize, lanes: usize) {
+        let (lanes, spare) = shares(in_flight, lanes);
+        let mut spares = self.spares.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *spares, spare);
+        drop(spares);
+        if spare >= before {
+            self.spare.add_permits(spare - before);
+        } else {
+            let places = Arc::clone(&self.spare);
+            tokio::spawn(async move {
+                for _ in spare..before {
+                    if let Ok(place) = places.acquire().await {
+                        place.forget();
+                    }
+                }
+            });
+        }
+        let mut share = self.lanes.share();
+        let before = share.limit.status().now;
+        share.limit.set_most(lanes);
+        self.move_limit(&mut share, before);
     }
 
     /// A place beside the lanes, once one is free.
@@ -122,6 +147,12 @@ impl Slots {
         let mut share = self.lanes.share();
         let before = share.limit.status().now;
         let fell = share.limit.answered(sample, reached, now);
+        self.move_limit(&mut share, before);
+        fell
+    }
+
+    /// Makes the places of the lanes as many as the limit says now, where it said `before`.
+    fn move_limit(&self, share: &mut Share, before: usize) {
         let after = share.limit.status().now;
         if after < before {
             let taken = self.lanes.turns.forget_permits(before - after);
@@ -131,8 +162,13 @@ impl Slots {
             share.owed -= forgiven;
             self.lanes.turns.add_permits(after - before - forgiven);
         }
-        fell
     }
+}
+
+/// The lanes' places and the others.
+fn shares(in_flight: usize, lanes: usize) -> (usize, usize) {
+    let lanes = lanes.clamp(1, LANES);
+    (lanes, in_flight.saturating_sub(lanes).max(1))
 }
 
 impl LaneSlots {
@@ -199,6 +235,27 @@ mod tests {
         held.clear();
         let again: Vec<_> = (0..12).map_while(|_| slots.lane().now_or_never()).collect();
         assert_eq!(again.len(), 10);
+    }
+
+    #[tokio::test]
+    async fn other_numbers_count_at_once_and_places_in_use_go_when_they_are_given_back() {
+        let slots = Slots::default();
+        let mut lanes: Vec<_> = (0..12).map(|_| slots.lane().now_or_never().unwrap()).collect();
+        let mut spare: Vec<_> = (0..3).map(|_| slots.spare().now_or_never().unwrap()).collect();
+        slots.resize(5, 4);
+        assert_eq!((slots.limit().now, slots.limit().most), (4, 4));
+        lanes.truncate(4);
+        assert!(slots.lane().now_or_never().is_none(), "eight places are gone");
+        lanes.truncate(3);
+        lanes.push(slots.lane().now_or_never().unwrap());
+        spare.truncate(1);
+        tokio::task::yield_now().await;
+        assert!(slots.spare().now_or_never().is_none(), "two places are gone");
+        slots.resize(15, 12);
+        tokio::task::yield_now().await;
+        let more = (0..20).map_while(|_| slots.lane().now_or_never()).count();
+        assert_eq!(more, 8);
+        assert_eq!((0..20).map_while(|_| slots.spare().now_or_never().map(|s| spare.push(s))).count(), 2);
     }
 
     #[tokio::test(start_paused = true)]

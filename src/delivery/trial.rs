@@ -50,6 +50,11 @@ pub enum TrialError {
     /// Settings are missing or can not be sent.
     #[error(transparent)]
     NotReady(#[from] super::AccountError),
+    /// Sandbox mode is on, and these records were to be kept.
+    #[error(
+        "sandbox mode is on, so nothing is sent to CleverTap; leave it on the Sandbox page, or validate only"
+    )]
+    Sandbox,
     /// Every place for a request is taken.
     #[error("every place for requests beside deliveries is taken; try again in a moment")]
     Busy,
@@ -70,6 +75,9 @@ pub async fn try_records(
     records: &[&str],
     now: Millis,
 ) -> Result<TrialReport, TrialError> {
+    if settings.sandbox && mode == Mode::Keep {
+        return Err(TrialError::Sandbox);
+    }
     let account = Account::of(settings)?;
     let _slot = tokio::time::timeout(PLACE, slots.spare()).await.map_err(|_| TrialError::Busy)?;
     let body = format!("{{\"d\":[{}]}}", records.join(","));

@@ -252,14 +252,18 @@ impl Worker {
             answer: words(&reply, &reading),
         };
         shared.status.answered(LastAnswer { at: now, status: note.status, words: note.answer.clone() });
+        let retry = shared.gate.retry();
         let bench = Bench {
             now: ended,
-            policy: &shared.policy.retry,
+            policy: &retry,
             refused_tries: shared.policy.breaker.refused_tries,
             outlook: shared.gate.outlook(ended),
             may_be_a_record: may_be_a_record(&reply, &reading),
         };
         let effect = batch.apply(&reading, &bench, &mut self.random);
+        if admitted.account.is_sandbox {
+            batch.mark_sandboxed();
+        }
         let tally = batch.tally();
         UploadEnded {
             upload: note.id.0,
@@ -313,7 +317,7 @@ impl Worker {
         let gate = &self.shared.gate;
         let asked = match effect {
             Effect::Wait(asked) | Effect::Stalled { asked, .. } => {
-                asked.map(|asked| asked.min(self.shared.policy.retry.retry_after_cap))
+                asked.map(|asked| asked.min(gate.retry().retry_after_cap))
             }
             Effect::GoOn { .. } | Effect::Refused(_) | Effect::SetApart { .. } | Effect::Close => None,
         };
@@ -362,7 +366,7 @@ impl Worker {
             }
             Effect::Wait(asked) => {
                 self.failures = self.failures.saturating_add(1);
-                let wait = self.shared.policy.retry.wait(self.failures, asked, &mut self.random);
+                let wait = self.shared.gate.retry().wait(self.failures, asked, &mut self.random);
                 self.wait_until = Some(now + wait);
             }
             Effect::Close => self.shared.gate.close(admitted, status.unwrap_or_default(), now),
@@ -391,6 +395,7 @@ impl Worker {
         for (token, fate) in finished.iter().flat_map(|(job, _)| job.tokens()) {
             match fate {
                 Some(Fate::Delivered(_)) => delivered.push(token),
+                Some(Fate::Sandboxed(_)) => {}
                 Some(Fate::Rejected(_, Rejection::RetriesExhausted(_) | Rejection::Unclear)) => {
                     self.shared.tokens.forget(token);
                 }

@@ -1,4 +1,4 @@
-//! Whether a request may come in: by the write key, or on Segment's webhook path by its signature.
+//! Whether a request may come in: by a write key, or on Segment's webhook path by its signature.
 //!
 //! What can be said from the head alone is said before the body is read; the rest waits for the body.
 //!
@@ -9,26 +9,31 @@ use super::Endpoint;
 use super::code::{Code, Complaint};
 use super::key::{self, Proof};
 use super::signature::{self, HEADER, Signature};
-use crate::settings::{Secret, Settings};
+use crate::clock::Millis;
+use crate::settings::{Key, KeyKind, KeyRing, Secret};
 use actix_web::http::header::HeaderMap;
+use std::cell::Cell;
+use std::sync::Arc;
 
 /// What the head of a request shows, and what its body still has to.
 pub(crate) struct Admission {
+    ring: Arc<KeyRing>,
     means: Means,
-    /// Stands for the sender where repetitions are recognised.
-    source: Secret,
+    /// The write key that was shown, by its place, once one was.
+    write_key: Cell<Option<usize>>,
+    /// The secret it is signed with, by its place, once that was checked.
+    secret: Cell<Option<usize>>,
 }
 
 enum Means {
-    /// By the write key.
+    /// By a write key.
     Key {
-        expected: Secret,
         proof: Proof,
         /// Whether the request is signed, which nobody can check while no webhook secret is set.
         is_signed: bool,
     },
     /// By a signature; `key` is what the head says about the write key, should the body be an array.
-    Signature { secret: Secret, shown: Signature, key: Result<Proof, Complaint> },
+    Signature { shown: Signature, key: Result<Proof, Complaint> },
 }
 
 impl Admission {
@@ -36,27 +41,45 @@ impl Admission {
     pub(crate) fn read(
         endpoint: Endpoint,
         headers: &HeaderMap,
-        settings: &Settings,
+        ring: Arc<KeyRing>,
     ) -> Result<Self, Complaint> {
-        let write_key = key::expected(settings.write_key.as_ref());
-        let secret = settings.webhook_secret.as_ref().filter(|_| endpoint == Endpoint::Webhook);
-        let Some(secret) = secret else {
-            let is_signed = endpoint == Endpoint::Webhook && headers.contains_key(HEADER);
+        let is_signable = endpoint == Endpoint::Webhook;
+        let means = if is_signable && !ring.of(KeyKind::WebhookSecret).is_empty() {
+            let shown = Signature::shown_in(headers)?.ok_or_else(signature::missing)?;
+            let key = key::check_there_is_one(&ring).and_then(|()| key::check_header(headers, &ring));
+            Means::Signature { shown, key }
+        } else {
+            let is_signed = is_signable && headers.contains_key(HEADER);
             let told = |complaint| if is_signed { unchecked(complaint) } else { complaint };
-            let expected = write_key.map_err(told)?.clone();
-            let proof = key::check_header(headers, &expected)?;
-            return Ok(Self { source: expected.clone(), means: Means::Key { expected, proof, is_signed } });
+            key::check_there_is_one(&ring).map_err(told)?;
+            Means::Key { proof: key::check_header(headers, &ring)?, is_signed }
         };
-        let shown = Signature::shown_in(headers)?.ok_or_else(signature::missing)?;
-        // The same source as for other senders, so that a call that comes both ways is one.
-        let source = settings.write_key.as_ref().unwrap_or(secret).clone();
-        let key = write_key.and_then(|expected| key::check_header(headers, expected));
-        Ok(Self { source, means: Means::Signature { secret: secret.clone(), shown, key } })
+        let proof = match &means {
+            Means::Key { proof, .. } | Means::Signature { key: Ok(proof), .. } => Some(*proof),
+            Means::Signature { key: Err(_), .. } => None,
+        };
+        let given = match proof {
+            Some(Proof::Given(place)) => Some(place),
+            Some(Proof::InBody) | None => None,
+        };
+        Ok(Self { ring, means, write_key: Cell::new(given), secret: Cell::default() })
     }
 
-    /// What stands for the sender where repetitions are recognised.
-    pub(crate) fn source(&self) -> &Secret {
-        &self.source
+    /// What stands for the sender where repetitions are recognised. Who signs and shows no write key counts as the first
+    /// of those who show one, so that a call that comes both ways is one.
+    pub(crate) fn source(&self) -> Option<&Secret> {
+        let (keys, secrets) = (self.ring.of(KeyKind::WriteKey), self.ring.of(KeyKind::WebhookSecret));
+        let shown = self.write_key.get().and_then(|place| keys.get(place));
+        shown.or(keys.first()).or(secrets.first()).map(|key| &key.source)
+    }
+
+    /// Notes that the keys were used, which let the request in.
+    pub(crate) fn note_use(&self, now: Millis) {
+        let used =
+            |kind: KeyKind, place: Option<usize>| place.and_then(|place| self.ring.of(kind).get(place));
+        let keys =
+            [used(KeyKind::WriteKey, self.write_key.get()), used(KeyKind::WebhookSecret, self.secret.get())];
+        keys.into_iter().flatten().map(Key::used).for_each(|used| used.note(now.0));
     }
 
     /// Whether persons may be deleted: only by who signs. A write key is shown by pages to anybody, and a deletion can not
@@ -69,25 +92,26 @@ impl Admission {
     pub(crate) fn check_signed_call(&self, body: &[u8]) -> Result<(), Complaint> {
         match &self.means {
             Means::Key { .. } => Ok(()),
-            Means::Signature { secret, shown, .. } if shown.is_of(body, secret) => Ok(()),
+            Means::Signature { shown, .. } if self.is_signature_of(shown, body) => Ok(()),
             Means::Signature { .. } => Err(signature::wrong(false)),
         }
     }
 
     /// The same for an array of calls: its first call, and the write key for all others.
     pub(crate) fn check_signed_array(&self, text: &str) -> Result<(), Complaint> {
-        let Means::Signature { secret, shown, key } = &self.means else { return Ok(()) };
+        let Means::Signature { shown, key } = &self.means else { return Ok(()) };
         // An array without a first call has nothing that could be signed.
         let is_signed =
-            signature::first_element(text).is_some_and(|first| shown.is_of(first.as_bytes(), secret));
+            signature::first_element(text).is_some_and(|first| self.is_signature_of(shown, first.as_bytes()));
         if !is_signed {
             return Err(signature::wrong(true));
         }
         match key {
-            Ok(Proof::Given) => Ok(()),
+            Ok(Proof::Given(_)) => Ok(()),
             Ok(Proof::InBody) => Err(unkeyed(Code::MissingWriteKey, "found none")),
             Err(complaint) if complaint.code == Code::NoWriteKeySet => {
-                let found = "and none is set here; set one on the Settings page or as `TAPLINE_WRITE_KEY`";
+                let found =
+                    "and there is none here; make one on the Settings page or set `TAPLINE_WRITE_KEY`";
                 Err(unkeyed(Code::NoWriteKeySet, found))
             }
             Err(complaint) => Err(complaint.clone()),
@@ -97,10 +121,21 @@ impl Admission {
     /// Looks at the `writeKey` of a body, where the head shows none.
     pub(crate) fn check_key(&self, shown: Option<&str>) -> Result<(), Complaint> {
         match &self.means {
-            Means::Key { expected, proof: Proof::InBody, is_signed } => key::check_body(shown, expected)
-                .map_err(|complaint| if *is_signed { unchecked(complaint) } else { complaint }),
+            Means::Key { proof: Proof::InBody, is_signed } => {
+                let place = key::check_body(shown, &self.ring)
+                    .map_err(|complaint| if *is_signed { unchecked(complaint) } else { complaint })?;
+                self.write_key.set(Some(place));
+                Ok(())
+            }
             Means::Key { .. } | Means::Signature { .. } => Ok(()),
         }
+    }
+
+    /// Whether it was made with any of the secrets in force.
+    fn is_signature_of(&self, shown: &Signature, signed: &[u8]) -> bool {
+        let secrets = self.ring.of(KeyKind::WebhookSecret);
+        self.secret.set(secrets.iter().position(|key| shown.is_of(signed, &key.secret)));
+        self.secret.get().is_some()
     }
 }
 

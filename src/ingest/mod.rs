@@ -6,7 +6,7 @@
 //! First thing to know: one bad call is answered 400; a bad call inside a batch is stored as *Failed on ingest*, with a
 //! pointer to what is wrong, while its neighbours go on and the batch is answered 200.
 //!
-//! Who may send is said in `admission.rs`: who shows the write key, and Segment's webhook by its signature.
+//! Who may send is said in `admission.rs`: who shows a write key, and Segment's webhook by its signature.
 //!
 //! Source of the API: <https://segment.com/docs/connections/sources/catalog/libraries/server/http-api/>, read 2026-11.
 
@@ -52,7 +52,7 @@ pub struct Ingest {
 }
 
 impl Ingest {
-    /// Ingest into `journal`, letting in whoever shows the write key of `settings`, and telling `telemetry` about it.
+    /// Ingest into `journal`, letting in whoever shows a key that is in force by `settings`, and telling `telemetry` about it.
     pub fn new(
         clock: Arc<dyn Clock>,
         settings: Arc<LiveSettings>,

@@ -99,6 +99,7 @@ impl Ingest {
             limits: &self.limits,
         };
         let events = intake::read(&body, &request)?;
+        head.admission.note_use(request.receipt.at);
         drop(body);
         let kept: usize = events.iter().map(|event| event.body.len()).sum();
         share.shrink_to(0);
@@ -112,7 +113,7 @@ impl Ingest {
 
     /// Everything that can be said before the body is read.
     fn read_head(&self, endpoint: Endpoint, request: &HttpRequest) -> Result<Head, Complaint> {
-        let admission = Admission::read(endpoint, request.headers(), &self.settings.load().0)?;
+        let admission = Admission::read(endpoint, request.headers(), self.settings.keys())?;
         let gzip =
             match request.headers().get(CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").trim()) {
                 None | Some("") => false,

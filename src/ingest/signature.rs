@@ -71,7 +71,7 @@ pub(crate) fn missing() -> Complaint {
 pub(crate) fn wrong(of_array: bool) -> Complaint {
     let signed = if of_array { "the array's first call" } else { "the body" };
     let message = format!(
-        "expected `{HEADER}` to be the HMAC-SHA1 of {signed} as it came, made with the webhook secret that is set here, \
+        "expected `{HEADER}` to be the HMAC-SHA1 of {signed} as it came, made with a webhook secret that is set here, \
          found another; compare the secret with the shared secret in Segment, and let nothing in between rewrite \
          the body"
     );

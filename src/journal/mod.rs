@@ -175,6 +175,9 @@ impl End {
     /// The stable code of [`Self::lost`].
     pub const LOST: &str = "lost_to_damage";
 
+    /// The stable code of what the sandbox took.
+    pub const SANDBOX: &str = "sandbox";
+
     /// The end of an event whose stored bytes are damaged.
     pub fn lost() -> Self {
         let message = "the stored log was damaged and this event can not be read any more; send it again";

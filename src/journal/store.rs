@@ -31,11 +31,13 @@ pub enum Table {
     Attempts,
     /// Hash of a set of rules → how often each of its rules took effect, as JSON.
     RuleHits,
+    /// Public name of a write key or webhook secret → the key as JSON.
+    Keys,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Settings,
         Self::Users,
         Self::Sessions,
@@ -48,6 +50,7 @@ impl Table {
         Self::Erasures,
         Self::Attempts,
         Self::RuleHits,
+        Self::Keys,
     ];
 
     /// The stored name.
@@ -65,6 +68,7 @@ impl Table {
             Self::Erasures => "erasures",
             Self::Attempts => "attempts",
             Self::RuleHits => "rule_hits",
+            Self::Keys => "keys",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The one copy of the settings that is in force, replaced whole.
 
-use super::Settings;
+use super::{KeyRing, Settings};
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,13 +22,28 @@ pub type Origins = BTreeMap<&'static str, Origin>;
 #[derive(Debug)]
 pub struct LiveSettings {
     current: ArcSwap<(Settings, Origins)>,
+    keys: ArcSwap<KeyRing>,
     version: watch::Sender<u64>,
 }
 
 impl LiveSettings {
     /// Starts with these.
     pub fn new(settings: Settings, origins: Origins) -> Self {
-        Self { current: ArcSwap::from_pointee((settings, origins)), version: watch::Sender::new(1) }
+        Self {
+            current: ArcSwap::from_pointee((settings, origins)),
+            keys: ArcSwap::default(),
+            version: watch::Sender::new(1),
+        }
+    }
+
+    /// The keys in force.
+    pub fn keys(&self) -> Arc<KeyRing> {
+        self.keys.load_full()
+    }
+
+    /// Puts other keys in force. Wakes nobody: a key is looked up with every request.
+    pub fn replace_keys(&self, keys: KeyRing) {
+        self.keys.store(Arc::new(keys));
     }
 
     /// The settings in force and where they came from.

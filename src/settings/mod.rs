@@ -1,12 +1,16 @@
-//! What an operator sets: the CleverTap account, the pack and its options, the keys that senders use.
+//! What an operator sets: the CleverTap account, the pack and its options, how much at once, the keys that senders use.
 //!
 //! Here are the checked types and the live copy that every room reads. Deliberately no storage (that is
-//! `admin/settings.rs`) and no form.
+//! `admin/settings/`) and no form.
 
+mod key;
+mod limit;
 mod live;
 mod region;
 mod secret;
 
+pub use key::{Key, KeyKind, KeyRing, Used};
+pub use limit::{Limit, Limits, Unit};
 pub use live::{LiveSettings, Origin, Origins};
 pub use region::{BaseUrl, Region};
 pub use secret::Secret;
@@ -32,10 +36,12 @@ pub struct Settings {
     pub pack: Option<String>,
     /// Pack options that differ from the pack's defaults.
     pub options: BTreeMap<String, serde_json::Value>,
-    /// What Segment or an SDK shows to be let in. Ingest refuses everything while there is none.
-    pub write_key: Option<Secret>,
-    /// What Segment signs its webhooks with. While it is set, `/v1/webhooks/segment` takes signed requests only.
-    pub webhook_secret: Option<Secret>,
+    /// How much at once, how long, how much is kept.
+    pub limits: Limits,
+    /// Paths in events whose values are masked in the console, as `traits.email`; checked where they are set.
+    pub mask_paths: Vec<String>,
+    /// Whether records go to the built-in stand-in instead of CleverTap.
+    pub sandbox: bool,
 }
 
 impl Default for Settings {
@@ -48,8 +54,9 @@ impl Default for Settings {
             clevertap_url: None,
             pack: None,
             options: BTreeMap::new(),
-            write_key: None,
-            webhook_secret: None,
+            limits: Limits::default(),
+            mask_paths: Vec::new(),
+            sandbox: false,
         }
     }
 }

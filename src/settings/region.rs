@@ -40,6 +40,22 @@ impl Region {
         })
     }
 
+    /// Reads the region from an address of CleverTap's dashboard, as `https://eu1.dashboard.clevertap.com/…`, with or
+    /// without the scheme. None where it is no such address, or one that names no region.
+    ///
+    /// Source: <https://developer.clevertap.com/docs/common-api-components>, read 2026-11, which has each region beside
+    /// its dashboard.
+    pub fn of_dashboard(address: &str) -> Option<Self> {
+        let host = dashboard_host(address)?;
+        let name = host.strip_suffix(DASHBOARD)?.strip_suffix('.')?;
+        Self::ALL.into_iter().find(|region| region.as_str() == name)
+    }
+
+    /// Whether this is an address of CleverTap's dashboard, be its region known or not.
+    pub fn is_dashboard(address: &str) -> bool {
+        dashboard_host(address).is_some()
+    }
+
     /// The name used in addresses.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -78,6 +94,18 @@ impl Region {
     pub fn base_url(self) -> String {
         format!("https://{}", self.host())
     }
+}
+
+/// What all addresses of the dashboard end with.
+const DASHBOARD: &str = "dashboard.clevertap.com";
+
+/// The host of an address, in lower case, if it is the dashboard's.
+fn dashboard_host(address: &str) -> Option<String> {
+    let address = address.trim().to_ascii_lowercase();
+    let rest = address.strip_prefix("https://").or_else(|| address.strip_prefix("http://"));
+    let host = rest.unwrap_or(&address).split(['/', '?', '#', ':']).next().unwrap_or_default();
+    let is_it = host == DASHBOARD || host.strip_suffix(DASHBOARD).is_some_and(|start| start.ends_with('.'));
+    is_it.then(|| host.to_owned())
 }
 
 impl fmt::Display for Region {
@@ -122,5 +150,32 @@ impl TryFrom<String> for BaseUrl {
 impl From<BaseUrl> for String {
     fn from(url: BaseUrl) -> Self {
         url.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_region_is_read_from_an_address_of_the_dashboard_and_from_nothing_else() {
+        for (address, region, is_dashboard) in [
+            ("https://eu1.dashboard.clevertap.com/x/y?z=1#a", Some(Region::Eu1), true),
+            (" HTTPS://IN1.Dashboard.CleverTap.com ", Some(Region::In1), true),
+            ("aps3.dashboard.clevertap.com/login", Some(Region::Aps3), true),
+            ("https://mec1.dashboard.clevertap.com:443/", Some(Region::Mec1), true),
+            ("https://dashboard.clevertap.com/login", None, true),
+            ("https://xx9.dashboard.clevertap.com/", None, true),
+            ("https://a.in1.dashboard.clevertap.com/", None, true),
+            ("https://in1.dashboard.clevertap.com.example.com/", None, false),
+            ("https://example.com/in1.dashboard.clevertap.com", None, false),
+            ("https://in1.api.clevertap.com", None, false),
+            ("in1dashboard.clevertap.com", None, false),
+            ("ABC-123-4XYZ", None, false),
+            ("", None, false),
+        ] {
+            assert_eq!(Region::of_dashboard(address), region, "{address}");
+            assert_eq!(Region::is_dashboard(address), is_dashboard, "{address}");
+        }
     }
 }

@@ -20,7 +20,12 @@ pub(super) fn json(status: u16, body: &Value) -> HttpResponse {
 
 /// `{ "status" : "fail" , "error" : … , "code" : …}`, as CleverTap answers what concerns a whole request.
 pub(super) fn error(status: u16, words: &str) -> HttpResponse {
-    json(status, &json!({"status": "fail", "error": words, "code": status}))
+    json(status, &failure(status, words))
+}
+
+/// Its body.
+pub(super) fn failure(status: u16, words: &str) -> Value {
+    json!({"status": "fail", "error": words, "code": status})
 }
 
 /// The documented answer to a body that is not what the page asks for.
@@ -99,7 +104,8 @@ fn status_code(status: u16) -> StatusCode {
     StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-fn render(body: &Value) -> String {
+/// JSON as CleverTap writes it.
+pub(super) fn render(body: &Value) -> String {
     let mut bytes = Vec::new();
     // Writing to memory can not fail, and serde_json writes only UTF-8.
     let _ = body.serialize(&mut Serializer::with_formatter(&mut bytes, Spaced));

@@ -4,6 +4,8 @@
 //! It is the tests' oracle, so it deliberately shares nothing with the engine: the rules of what CleverTap takes are
 //! written here a second time, from the same pages. It keeps what it took in memory only.
 //!
+//! The server has it built in as its [`Sandbox`], without a socket.
+//!
 //! First thing to know: [`Simulator::start`] binds (port 0 for any), [`Simulator::received`] is what was taken, and a
 //! [`Fault`] is what goes wrong.
 
@@ -16,9 +18,11 @@ mod gauge;
 mod intake;
 mod profile;
 mod received;
+mod sandbox;
 mod upload;
 
 pub use fault::{Fault, FaultError, FaultKind, SYNTAX as FAULT_SYNTAX};
+pub use sandbox::Sandbox;
 
 use crate::settings::Secret;
 use actix_web::dev::{Extensions, ServerHandle};

@@ -1,8 +1,10 @@
 //! `GET /1/profile.json`: one person, put together from what was taken.
 
+use super::intake::Intake;
 use super::{State, answer, credential};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
@@ -51,6 +53,47 @@ pub(super) async fn profile(
         true => answer::json(200, &json!({"status": "success", "record": person.render()})),
         false => answer::error(404, "User not found"),
     }
+}
+
+/// Everybody of whom something was taken and is still kept, whoever was heard of last first.
+pub(super) fn everybody(intake: &Intake) -> Vec<Value> {
+    let read =
+        |(place, raw): (usize, &RawValue)| Some((place, serde_json::from_str::<Value>(raw.get()).ok()?));
+    let records: Vec<(usize, Value)> = intake.kept_after(0).filter_map(read).collect();
+    // Names that stand in one record are one person's, and so are all that hang together by such records.
+    let mut groups: Vec<BTreeSet<String>> = Vec::new();
+    for (_, record) in &records {
+        let mut group: BTreeSet<String> = names(record).into_iter().collect();
+        groups.retain(|other| {
+            let is_apart = other.is_disjoint(&group);
+            if !is_apart {
+                group.extend(other.iter().cloned());
+            }
+            is_apart
+        });
+        groups.push(group);
+    }
+    let mut people: Vec<(usize, Value)> = Vec::new();
+    for group in groups {
+        let (mut person, mut heard) = (Person::default(), 0);
+        for (place, record) in &records {
+            let theirs =
+                names(record).iter().any(|name| group.contains(name) && intake.deleted_until(name) <= *place);
+            if theirs {
+                person.add(record);
+                heard = *place;
+            }
+        }
+        if person.seen {
+            let mut shown = person.render();
+            if let Some(shown) = shown.as_object_mut() {
+                shown.insert("names".to_owned(), group.into_iter().collect::<Vec<_>>().into());
+            }
+            people.push((heard, shown));
+        }
+    }
+    people.sort_by_key(|(heard, _)| std::cmp::Reverse(*heard));
+    people.into_iter().map(|(_, person)| person).collect()
 }
 
 /// The names a record knows a person by.

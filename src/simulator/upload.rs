@@ -129,12 +129,17 @@ fn count_of(processed: usize, status: &str) -> Value {
 }
 
 fn take(body: &Bytes, dry: bool, hits: &[FaultKind], state: &State) -> HttpResponse {
-    let Ok(batch) = serde_json::from_slice::<Batch>(body) else { return answer::malformed() };
+    judge(body, dry, hits, state).map_or_else(answer::malformed, |verdict| answer::json(200, &verdict))
+}
+
+/// The answer to a batch, of which what is good is kept unless it is a dry run; none where it is malformed as a whole.
+pub(super) fn judge(body: &[u8], dry: bool, hits: &[FaultKind], state: &State) -> Option<Value> {
+    let batch = serde_json::from_slice::<Batch>(body).ok()?;
     let count = batch.d.len();
     // What a single record that is not even an object does is not documented; the whole request being refused is the
     // harshest reading, and the one that senders must survive.
     if count > RECORDS || batch.d.iter().any(|record| !record.get().starts_with('{')) {
-        return answer::malformed();
+        return None;
     }
     state.count(|tally| tally.most_records = tally.most_records.max(count));
     let partial = hits.iter().find_map(|hit| match hit {
@@ -144,7 +149,7 @@ fn take(body: &Bytes, dry: bool, hits: &[FaultKind], state: &State) -> HttpRespo
     let mut unprocessed = Vec::new();
     let mut taken = Vec::new();
     for (i, raw) in batch.d.into_iter().enumerate() {
-        let Ok(record) = serde_json::from_str::<Value>(raw.get()) else { return answer::malformed() };
+        let record = serde_json::from_str::<Value>(raw.get()).ok()?;
         let mut verdict = check::record(&record, state.options.event_properties);
         if let (Ok(()), Some((share, code))) = (&verdict, partial)
             && state.faults().hits_record(share)
@@ -172,7 +177,7 @@ fn take(body: &Bytes, dry: bool, hits: &[FaultKind], state: &State) -> HttpRespo
         let mut intake = state.intake();
         taken.into_iter().for_each(|record| intake.push(record));
     }
-    answer::json(200, &json!({"status": status, "processed": processed, "unprocessed": unprocessed}))
+    Some(json!({"status": status, "processed": processed, "unprocessed": unprocessed}))
 }
 
 fn refused(refusal: &check::Refusal, number: usize, record: Value) -> Value {

@@ -13,6 +13,12 @@ impl Form {
         Self(pairs.map(web::Query::into_inner).unwrap_or_default())
     }
 
+    /// The same with one field set.
+    pub(super) fn with(&self, name: &str, value: &str) -> Self {
+        let others = self.0.iter().filter(|(found, _)| found != name).cloned();
+        Self(others.chain([(name.to_owned(), value.to_owned())]).collect())
+    }
+
     /// The value, if the form has the field.
     pub(super) fn find(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())

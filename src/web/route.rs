@@ -2,7 +2,8 @@
 
 use super::page::rules::{candidate, comparison, list, revision, source};
 use super::page::{
-    again, case, event, events, login, overview, preview, resends, settings, setup, token, trial,
+    again, case, event, events, login, overview, preview, resends, sandbox, settings, setup, start, token,
+    trial,
 };
 use super::visit::{Answer, Visit};
 use super::{asset, schema, stream, taste};
@@ -79,7 +80,13 @@ pub static ROWS: &[Row] = &[
     post("/rules/candidate/{id}/write", WriteRules, |v| Box::pin(comparison::write(v))),
     get("/settings", EditSettings, |v| Box::pin(settings::show(v))),
     post("/settings", EditSettings, |v| Box::pin(settings::submit(v))),
-    post("/settings/write-key", EditSettings, |v| Box::pin(settings::generate_write_key(v))),
+    post("/settings/keys/{kind}", EditSettings, |v| Box::pin(settings::create_key(v))),
+    post("/settings/keys/{kind}/revoke", EditSettings, |v| Box::pin(settings::revoke_key(v))),
+    get("/start", EditSettings, |v| Box::pin(start::show(v))),
+    post("/start/sample", EditSettings, |v| Box::pin(start::send_sample(v))),
+    get("/sandbox", SeeEvents, |v| Box::pin(sandbox::show(v))),
+    post("/sandbox/enter", EditSettings, |v| Box::pin(sandbox::enter(v))),
+    post("/sandbox/leave", EditSettings, |v| Box::pin(sandbox::leave(v))),
     post("/settings/tokens", ManageTokens, |v| Box::pin(token::create(v))),
     post("/settings/tokens/revoke", ManageTokens, |v| Box::pin(token::revoke(v))),
 ];

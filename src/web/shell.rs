@@ -142,6 +142,15 @@ impl Shell {
 fn banners(admin: &Admin) -> Vec<Banner> {
     let overview = admin.overview();
     let mut banners = Vec::new();
+    if admin.is_sandbox() {
+        banners.push(Banner {
+            class: "warning",
+            title: "Sandbox",
+            text: Prose::new("Records go to the built-in stand-in. CleverTap gets none of them."),
+            detail: None,
+            link: Some(("/sandbox", "See what it took, or leave it")),
+        });
+    }
     if let Some(problem) = overview.journal_problem {
         banners.push(Banner {
             class: "error",

@@ -26,8 +26,8 @@ const fillInSettings = async (page) => {
   assert.equal(await page.getByLabel("Account ID").inputValue(), "TEST-123-4XYZ", "testing keeps what is typed");
   await page.getByRole("button", { name: "Save", exact: true }).click();
   await page.getByText("Saved, and in force.").waitFor();
-  await page.getByRole("button", { name: "Generate a new key" }).click();
-  const key = await page.getByLabel("The new write key").innerText();
+  await page.getByRole("button", { name: "Make a write key" }).click();
+  const key = await page.getByLabel("The new write key", { exact: true }).innerText();
   assert.match(key, /^[\w-]{32}$/);
   return key;
 };
@@ -36,7 +36,7 @@ const createAccount = async (page) => {
   await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
   await page.getByLabel("Password again").fill(PASSWORD);
   await page.getByRole("button", { name: "Make the account" }).click();
-  await page.waitForURL(`${tapline.address}/settings`);
+  await page.waitForURL(`${tapline.address}/start`);
 };
 
 test("setup link, password, settings, an event, its delivery, an edited copy", async () => {

@@ -27,7 +27,7 @@ after(() => Promise.all([browser?.close(), tapline?.stop()]));
 
 const PATHS = [
   "/", "/events", "/events?state=failed", "/events?text=nowhere", "/events?before=ev_2", "/preview", "/resends", "/settings",
-  "/settings?done=saved", "/events/ev_0", "/events/ev_1", "/events/ev_2", "/events/ev_3", "/events/ev_4",
+  "/settings?done=saved", "/start", "/sandbox", "/events/ev_0", "/events/ev_1", "/events/ev_2", "/events/ev_3", "/events/ev_4",
 ];
 
 for (const path of PATHS) {
@@ -75,10 +75,13 @@ test("somebody else's save is shown beside one's own", async () => {
     await page.getByLabel("Account ID").fill(account);
     await page.getByRole("button", { name: "Save", exact: true }).click();
   }
-  await mine.page.getByRole("row", { name: "Account ID THEIRS MINE" }).waitFor();
+  const row = mine.page.getByRole("row", { name: /^Account ID THEIRS .* MINE/ });
+  assert.ok(await row.getByRole("radio", { name: /^MINE/ }).isChecked(), "what was typed is chosen until one chooses");
   await inspect(mine.page);
-  await mine.page.getByRole("button", { name: "Save", exact: true }).click();
+  await row.getByRole("radio", { name: /^THEIRS/ }).check();
+  await mine.page.getByRole("button", { name: "Save what is chosen" }).click();
   await mine.page.getByText("Saved, and in force.").waitFor();
+  assert.equal(await mine.page.getByLabel("Account ID").inputValue(), "THEIRS");
   await Promise.all([mine.close(), theirs.close()]);
 });
 
@@ -116,7 +119,7 @@ test("a theme is chosen once and there from the first byte on", async () => {
   await page.getByRole("button", { name: "Dark" }).click();
   assert.match(page.url(), /\/events\?state=failed$/, "one stays where one was");
   assert.notEqual(await colour(), light);
-  assert.match(await (await page.request.get(`${tapline.address}/`)).text(), /<html lang="en" data-theme="dark">/);
+  assert.match(await (await page.request.get(`${tapline.address}/`)).text(), /<html lang="en" data-theme="dark"[ >]/);
   await page.getByRole("button", { name: "System" }).click();
   assert.equal(await colour(), light);
   await close();

@@ -24,8 +24,9 @@ test("setup, settings, events and preview work without scripts", async () => {
   await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
   await page.getByLabel("Password again").fill(PASSWORD);
   await page.getByRole("button", { name: "Make the account" }).click();
-  await page.waitForURL(`${tapline.address}/settings`);
+  await page.waitForURL(`${tapline.address}/start`);
 
+  await page.goto(`${tapline.address}/settings`);
   await page.getByLabel("Account ID").fill("TEST-123-4XYZ");
   await page.getByLabel("Passcode").fill("passcode-of-the-test");
   await page.getByLabel("Base URL").fill(simulator.address);
@@ -33,8 +34,8 @@ test("setup, settings, events and preview work without scripts", async () => {
   await page.getByText("CleverTap lets Tapline in").waitFor();
   await page.getByRole("button", { name: "Save", exact: true }).click();
   await page.getByText("Saved, and in force.").waitFor();
-  await page.getByRole("button", { name: "Generate a new key" }).click();
-  const writeKey = await page.getByLabel("The new write key").innerText();
+  await page.getByRole("button", { name: "Make a write key" }).click();
+  const writeKey = await page.getByLabel("The new write key", { exact: true }).innerText();
 
   assert.equal((await tapline.send("/v1/track", order("message-1"), writeKey)).status, 200);
   await page.goto(`${tapline.address}/events?type=track&name=order`);

@@ -4,6 +4,8 @@
 mod diffs;
 /// Lists of events, one event, its attempts.
 mod events;
+/// Settings, keys and the sandbox.
+mod settings;
 /// The log as it grows.
 mod stream;
 

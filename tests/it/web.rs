@@ -4,6 +4,8 @@
 mod access;
 /// Events, previews, and what is said when there are none.
 mod event;
+/// Write keys and webhook secrets.
+mod key;
 /// How long pages take among many events.
 mod large;
 /// The list while it is live, its filter, and several events sent again.
@@ -12,6 +14,8 @@ mod live;
 mod pane;
 /// Rules: hits, sources, revisions, candidates.
 mod rules;
+/// Sandbox mode, and the first steps.
+mod sandbox;
 /// Settings: environment, stale forms, secrets.
 mod settings;
 /// Records that CleverTap is shown by hand, and the attempts to send an event.

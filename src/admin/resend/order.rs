@@ -68,6 +68,11 @@ pub enum OrderProblem {
     /// The edited copy is not an event.
     #[error("expected an event as a JSON object, found something else: {0}")]
     NotAnEvent(String),
+    /// It would take back that events were delivered.
+    #[error(
+        "delivered events can not be sent again while the sandbox is on: they would count as taken by it"
+    )]
+    DeliveredInSandbox,
     /// The edited copy is too large.
     #[error("expected an event of at most {MOST_BYTES} bytes, found {0}")]
     TooLarge(usize),
@@ -158,7 +163,10 @@ impl ResendOrder {
 impl Admin {
     /// Checks an order without making a job; gives it with its places in order.
     pub(super) fn checked(&self, mut order: ResendOrder) -> Result<ResendOrder, Vec<OrderProblem>> {
-        let problems = order.check(self.ground.journal.end());
+        let mut problems = order.check(self.ground.journal.end());
+        if order.include_delivered && self.is_sandbox() {
+            problems.push(OrderProblem::DeliveredInSandbox);
+        }
         if problems.is_empty() { Ok(order) } else { Err(problems) }
     }
 

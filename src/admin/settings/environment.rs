@@ -5,7 +5,7 @@
 //! empty one counts as not set.
 
 use super::Field;
-use crate::settings::{BaseUrl, Origin, Origins, Region, Secret, Settings};
+use crate::settings::{BaseUrl, KeyKind, Limit, Limits, Origin, Origins, Region, Secret, Settings};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -21,6 +21,7 @@ pub struct Environment {
     webhook_secret: Option<Secret>,
     pack: Option<String>,
     options: BTreeMap<String, Value>,
+    limits: Limits,
     admin_password: Option<Secret>,
     api_token: Option<Secret>,
 }
@@ -57,6 +58,7 @@ impl Environment {
             webhook_secret: secret("TAPLINE_WEBHOOK_SECRET"),
             pack: text("TAPLINE_PACK"),
             options: BTreeMap::new(),
+            limits: Limits::default(),
             // Trimmed, because a file mounted as a variable often ends with a line break.
             admin_password: secret("TAPLINE_ADMIN_PASSWORD"),
             api_token: secret("TAPLINE_API_TOKEN"),
@@ -69,6 +71,21 @@ impl Environment {
     pub fn with_options(mut self, options: BTreeMap<String, Value>) -> Self {
         self.options = options;
         self
+    }
+
+    /// Adds numbers given as flags or variables.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The write key or webhook secret that a variable sets.
+    pub fn key(&self, kind: KeyKind) -> Option<&Secret> {
+        match kind {
+            KeyKind::WriteKey => self.write_key.as_ref(),
+            KeyKind::WebhookSecret => self.webhook_secret.as_ref(),
+        }
     }
 
     /// Lays the environment over stored settings and says where every set field came from.
@@ -90,8 +107,11 @@ impl Environment {
         };
         over(&self.account_token, &mut settings.account_token);
         over(&self.passcode, &mut settings.passcode);
-        over(&self.write_key, &mut settings.write_key);
-        over(&self.webhook_secret, &mut settings.webhook_secret);
+        for limit in Limit::ALL {
+            if let Some(value) = self.limits.get(limit) {
+                settings.limits.set(limit, Some(value));
+            }
+        }
         settings.account_id = self.account_id.clone().or(settings.account_id);
         settings.region = self.region.unwrap_or(settings.region);
         settings.clevertap_url = self.clevertap_url.clone().or(settings.clevertap_url);
@@ -109,10 +129,10 @@ impl Environment {
             Field::Region => self.region.is_some(),
             Field::ClevertapUrl => self.clevertap_url.is_some(),
             Field::Pack => self.pack.is_some(),
-            Field::WriteKey => self.write_key.is_some(),
-            Field::WebhookSecret => self.webhook_secret.is_some(),
+            Field::Limit(limit) => self.limits.get(limit).is_some(),
+            Field::MaskPaths => false,
         };
-        set.then(|| field.variable())
+        field.variable().filter(|_| set)
     }
 
     /// Whether a flag sets this option of the pack.

@@ -1,11 +1,11 @@
 //! The fields of the settings as one table: name, variable, words. Storage, form, environment and pages read it.
 
-use crate::settings::{Region, Secret, Settings};
+use crate::settings::{Limit, Region, Secret, Settings};
 use serde::{Deserialize, Serialize};
 
 /// A field of [`Settings`], pack options excepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(try_from = "String", into = "String")]
 pub enum Field {
     /// CleverTap's account ID.
     AccountId,
@@ -19,24 +19,34 @@ pub enum Field {
     ClevertapUrl,
     /// The live pack.
     Pack,
-    /// What senders show.
-    WriteKey,
-    /// What Segment signs its webhooks with.
-    WebhookSecret,
+    /// How much at once, how long, how much is kept.
+    Limit(Limit),
+    /// What is masked in the console.
+    MaskPaths,
 }
 
 impl Field {
     /// Every field, in the order shown.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 13] = [
         Self::AccountId,
         Self::AccountToken,
         Self::Passcode,
         Self::Region,
         Self::ClevertapUrl,
         Self::Pack,
-        Self::WriteKey,
-        Self::WebhookSecret,
+        Self::Limit(Limit::RequestsInFlight),
+        Self::Limit(Limit::UploadsInFlight),
+        Self::Limit(Limit::RetryCap),
+        Self::Limit(Limit::RetryFor),
+        Self::Limit(Limit::KeepDays),
+        Self::Limit(Limit::KeepBytes),
+        Self::MaskPaths,
     ];
+
+    /// The field of that name.
+    pub fn find(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|field| field.name() == name)
+    }
 
     /// The name in forms, in the API and in storage.
     pub fn name(self) -> &'static str {
@@ -47,8 +57,8 @@ impl Field {
             Self::Region => "region",
             Self::ClevertapUrl => "clevertap_url",
             Self::Pack => "pack",
-            Self::WriteKey => "write_key",
-            Self::WebhookSecret => "webhook_secret",
+            Self::Limit(limit) => limit.name(),
+            Self::MaskPaths => "mask_paths",
         }
     }
 
@@ -61,28 +71,28 @@ impl Field {
             Self::Region => "Region",
             Self::ClevertapUrl => "Base URL",
             Self::Pack => "Pack",
-            Self::WriteKey => "Write key",
-            Self::WebhookSecret => "Webhook secret",
+            Self::Limit(limit) => limit.label(),
+            Self::MaskPaths => "Masked paths",
         }
     }
 
-    /// The variable that sets it.
-    pub fn variable(self) -> &'static str {
-        match self {
+    /// The variable that sets it; none for what is set here alone.
+    pub fn variable(self) -> Option<&'static str> {
+        Some(match self {
             Self::AccountId => "TAPLINE_ACCOUNT_ID",
             Self::AccountToken => "TAPLINE_TOKEN",
             Self::Passcode => "TAPLINE_PASSCODE",
             Self::Region => "TAPLINE_REGION",
             Self::ClevertapUrl => "TAPLINE_CLEVERTAP_URL",
             Self::Pack => "TAPLINE_PACK",
-            Self::WriteKey => "TAPLINE_WRITE_KEY",
-            Self::WebhookSecret => "TAPLINE_WEBHOOK_SECRET",
-        }
+            Self::Limit(limit) => limit.variable(),
+            Self::MaskPaths => return None,
+        })
     }
 
     /// Whether it is write-only.
     pub fn is_secret(self) -> bool {
-        matches!(self, Self::AccountToken | Self::Passcode | Self::WriteKey | Self::WebhookSecret)
+        matches!(self, Self::AccountToken | Self::Passcode)
     }
 
     /// The secret it holds, if it is a secret and set.
@@ -90,9 +100,12 @@ impl Field {
         match self {
             Self::AccountToken => settings.account_token.as_ref(),
             Self::Passcode => settings.passcode.as_ref(),
-            Self::WriteKey => settings.write_key.as_ref(),
-            Self::WebhookSecret => settings.webhook_secret.as_ref(),
-            Self::AccountId | Self::Region | Self::ClevertapUrl | Self::Pack => None,
+            Self::AccountId
+            | Self::Region
+            | Self::ClevertapUrl
+            | Self::Pack
+            | Self::Limit(_)
+            | Self::MaskPaths => None,
         }
     }
 
@@ -105,14 +118,16 @@ impl Field {
                 settings.clevertap_url.as_ref().map(|url| url.as_str().to_owned()).unwrap_or_default()
             }
             Self::Pack => settings.pack.clone().unwrap_or_default(),
-            Self::AccountToken | Self::Passcode | Self::WriteKey | Self::WebhookSecret => {
-                match self.secret_in(settings) {
-                    Some(secret) => {
-                        secret.ending().map_or_else(|| "set".to_owned(), |end| format!("ends …{end}"))
-                    }
-                    None => String::new(),
-                }
+            Self::Limit(limit) => {
+                settings.limits.get(limit).map(|value| limit.unit().render(value)).unwrap_or_default()
             }
+            Self::MaskPaths => settings.mask_paths.join("\n"),
+            Self::AccountToken | Self::Passcode => match self.secret_in(settings) {
+                Some(secret) => {
+                    secret.ending().map_or_else(|| "set".to_owned(), |end| format!("ends …{end}"))
+                }
+                None => String::new(),
+            },
         }
     }
 
@@ -122,5 +137,37 @@ impl Field {
             Self::Region => settings.region != Region::Eu1,
             other => !other.shown(settings).is_empty(),
         }
+    }
+
+    /// Whether two settings differ in it.
+    pub fn differs(self, one: &Settings, other: &Settings) -> bool {
+        self.secret_in(one) != self.secret_in(other) || self.shown(one) != self.shown(other)
+    }
+
+    /// Makes it in `to` what it is in `from`.
+    pub fn copy(self, from: &Settings, to: &mut Settings) {
+        match self {
+            Self::AccountId => to.account_id.clone_from(&from.account_id),
+            Self::AccountToken => to.account_token.clone_from(&from.account_token),
+            Self::Passcode => to.passcode.clone_from(&from.passcode),
+            Self::Region => to.region = from.region,
+            Self::ClevertapUrl => to.clevertap_url.clone_from(&from.clevertap_url),
+            Self::Pack => to.pack.clone_from(&from.pack),
+            Self::Limit(limit) => to.limits.set(limit, from.limits.get(limit)),
+            Self::MaskPaths => to.mask_paths.clone_from(&from.mask_paths),
+        }
+    }
+}
+
+impl TryFrom<String> for Field {
+    type Error = String;
+    fn try_from(name: String) -> Result<Self, String> {
+        Self::find(&name).ok_or_else(|| "expected the name of a setting".to_owned())
+    }
+}
+
+impl From<Field> for String {
+    fn from(field: Field) -> Self {
+        field.name().to_owned()
     }
 }

@@ -1,12 +1,16 @@
 //! What an operator typed, and what is wrong with it.
 
 use super::{Environment, Field};
+use crate::engine::event::Path;
 use crate::engine::plan::{OptionKind, PackOption};
-use crate::settings::{BaseUrl, Region, Secret, Settings};
+use crate::settings::{BaseUrl, Limit, Region, Secret, Settings};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Typed values. What is absent stays as it is; the passcode, token and key of [`SecretInput::Keep`] too.
+/// Masked paths that may be set; each is looked for in every event that is shown.
+const MOST_PATHS: usize = 100;
+
+/// Typed values. What is absent stays as it is; the passcode and token of [`SecretInput::Keep`] too.
 #[derive(Debug, Clone, Default)]
 pub struct Input {
     /// Text fields by [`Field`]; secrets are not among them.
@@ -39,6 +43,25 @@ pub struct FieldProblem {
 }
 
 impl Input {
+    /// Where an address of CleverTap's dashboard was typed as the account ID: takes it out, and the region that it names
+    /// for the region. Says what is left to do, or nothing where no address was typed.
+    pub fn read_dashboard(&mut self) -> Option<FieldProblem> {
+        let typed = self.texts.get(&Field::AccountId).filter(|text| Region::is_dashboard(text))?.clone();
+        self.texts.remove(&Field::AccountId);
+        let message = match Region::of_dashboard(&typed) {
+            Some(region) => {
+                self.texts.insert(Field::Region, region.as_str().to_owned());
+                format!(
+                    "That is the dashboard's address. The region was read from it ({}); the account ID stands in \
+                     CleverTap under Settings, Project.",
+                    region.label()
+                )
+            }
+            None => NO_REGION.to_owned(),
+        };
+        Some(FieldProblem { field: Field::AccountId.name().to_owned(), message })
+    }
+
     /// Lays the typed values over `base`. Fields that the environment sets are left alone. All problems come back at once.
     pub fn apply(
         &self,
@@ -81,6 +104,9 @@ impl Input {
                 }
             }
         }
+        if problems.is_empty() {
+            problems.extend(check_limits(&environment.overlay(&settings).0));
+        }
         if settings.pack != base.pack {
             // Options of one pack mean nothing to another.
             settings.options.clear();
@@ -114,9 +140,59 @@ fn set_text(settings: &mut Settings, field: Field, text: &str) -> Result<(), Str
             })?;
         }
         Field::Pack => settings.pack = given.map(str::to_owned),
-        Field::AccountToken | Field::Passcode | Field::WriteKey | Field::WebhookSecret => {}
+        Field::Limit(limit) => {
+            settings.limits.set(limit, given.map(|text| parse_limit(limit, text)).transpose()?)
+        }
+        Field::MaskPaths => settings.mask_paths = parse_paths(text)?,
+        Field::AccountToken | Field::Passcode => {}
     }
     Ok(())
+}
+
+/// What is said of a dashboard's address that names no region.
+pub(super) const NO_REGION: &str = "That is the dashboard's address, and it names no region. Sign in there and copy the address again, as \
+     `https://in1.dashboard.clevertap.com/…`, or choose the region from the list.";
+
+fn parse_limit(limit: Limit, text: &str) -> Result<u64, String> {
+    let ((least, most), unit) = (limit.range(), limit.unit());
+    let value = unit.parse(text).filter(|value| (least..=most).contains(value));
+    value.ok_or_else(|| {
+        let shown: String = text.chars().take(40).collect();
+        format!("Expected {} to {}, found `{shown}`.", unit.render(least), unit.render(most))
+    })
+}
+
+/// Something has to be left for what is not an upload.
+fn check_limits(settings: &Settings) -> Option<FieldProblem> {
+    let limits = &settings.limits;
+    let (requests, uploads) =
+        (limits.in_force(Limit::RequestsInFlight), limits.in_force(Limit::UploadsInFlight));
+    (requests <= uploads).then(|| FieldProblem {
+        field: Limit::RequestsInFlight.name().to_owned(),
+        message: format!(
+            "Expected more requests than the uploads among them ({uploads}), found `{requests}`: connection tests, \
+             deletions and what is sent again need a place, too."
+        ),
+    })
+}
+
+/// One path a line; each once, in order.
+fn parse_paths(text: &str) -> Result<Vec<String>, String> {
+    let mut paths: Vec<String> = Vec::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        Path::parse(line).map_err(|problem| {
+            let mut chars = problem.chars();
+            let first: String = chars.next().map(|c| c.to_uppercase().collect()).unwrap_or_default();
+            format!("{first}{}.", chars.as_str())
+        })?;
+        if !paths.iter().any(|path| path == line) {
+            paths.push(line.to_owned());
+        }
+    }
+    if paths.len() > MOST_PATHS {
+        return Err(format!("Expected at most {MOST_PATHS} paths, found {}.", paths.len()));
+    }
+    Ok(paths)
 }
 
 fn set_secret(settings: &mut Settings, field: Field, input: &SecretInput) -> Result<(), String> {
@@ -124,30 +200,25 @@ fn set_secret(settings: &mut Settings, field: Field, input: &SecretInput) -> Res
         SecretInput::Keep => return Ok(()),
         SecretInput::Remove => None,
         SecretInput::Replace(secret) => {
-            check_secret(field, secret.expose())?;
+            check_secret(secret.expose())?;
             Some(secret.clone())
         }
     };
     match field {
         Field::AccountToken => settings.account_token = secret,
         Field::Passcode => settings.passcode = secret,
-        Field::WriteKey => settings.write_key = secret,
-        Field::WebhookSecret => settings.webhook_secret = secret,
-        Field::AccountId | Field::Region | Field::ClevertapUrl | Field::Pack => {}
+        Field::AccountId
+        | Field::Region
+        | Field::ClevertapUrl
+        | Field::Pack
+        | Field::Limit(_)
+        | Field::MaskPaths => {}
     }
     Ok(())
 }
 
-fn check_secret(field: Field, text: &str) -> Result<(), String> {
-    if field == Field::WebhookSecret {
-        // It is the key of a hash and travels nowhere, so all that Segment takes is taken.
-        if text.len() > 256 || text.chars().any(char::is_control) {
-            return Err("It may have up to 256 bytes on one line. Was something else copied along with it?"
-                .to_owned());
-        }
-        return Ok(());
-    }
-    // The others travel in HTTP headers.
+fn check_secret(text: &str) -> Result<(), String> {
+    // They travel in HTTP headers.
     if text.len() > 256 || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err("It may have up to 256 letters, digits and signs, without spaces. \
                      Was something else copied along with it?"
@@ -209,6 +280,61 @@ mod tests {
         assert_eq!(fields, ["account_id", "region", "clevertap_url", "passcode", "option.limit"]);
         assert!(problems.iter().all(|problem| !problem.message.contains("with space")));
         assert!(problems[2].message.starts_with("Expected an address"), "{}", problems[2].message);
+    }
+
+    fn typed(field: Field, text: &str) -> Result<Settings, Vec<FieldProblem>> {
+        let input = Input { texts: BTreeMap::from([(field, text.to_owned())]), ..Input::default() };
+        input.apply(&Settings::default(), &[], &Environment::default())
+    }
+
+    #[test]
+    fn numbers_are_read_with_their_units_and_kept_within_their_bounds() {
+        let set =
+            |limit, text: &str| typed(Field::Limit(limit), text).map(|settings| settings.limits.get(limit));
+        assert_eq!(set(Limit::KeepBytes, "2 GiB"), Ok(Some(2 << 30)));
+        assert_eq!(set(Limit::RetryFor, " 90 "), Ok(Some(90)));
+        assert_eq!(set(Limit::RetryFor, ""), Ok(None));
+        for (limit, text) in [
+            (Limit::KeepBytes, "1 MiB"),
+            (Limit::UploadsInFlight, "13"),
+            (Limit::RetryCap, "0"),
+            (Limit::KeepDays, "a week"),
+            // More uploads than requests would leave nothing for a connection test.
+            (Limit::RequestsInFlight, "12"),
+        ] {
+            let problems = set(limit, text).unwrap_err();
+            assert_eq!(problems[0].field, limit.name(), "{text}");
+            assert!(problems[0].message.starts_with("Expected"), "{problems:?}");
+        }
+    }
+
+    #[test]
+    fn masked_paths_are_checked_and_kept_once_each_in_order() {
+        let paths = |text: &str| typed(Field::MaskPaths, text).map(|settings| settings.mask_paths);
+        let good = "traits.email\r\n\n properties.products[0].name \ntraits.email\ncontext.\"a.b\"";
+        assert_eq!(paths(good).unwrap(), ["traits.email", "properties.products[0].name", "context.\"a.b\""]);
+        assert!(paths("").unwrap().is_empty());
+        let problems = paths("traits.email\ntraits..x").unwrap_err();
+        assert!(problems[0].message.starts_with("Expected"), "{problems:?}");
+        let many: Vec<String> = (0..101).map(|place| format!("traits.t{place}")).collect();
+        assert!(paths(&many.join("\n")).is_err());
+    }
+
+    #[test]
+    fn an_address_of_the_dashboard_typed_as_the_account_gives_the_region() {
+        let read = |text: &str| {
+            let mut input =
+                Input { texts: BTreeMap::from([(Field::AccountId, text.to_owned())]), ..Input::default() };
+            let problem = input.read_dashboard();
+            (
+                problem.is_some(),
+                input.texts.get(&Field::Region).cloned(),
+                input.texts.contains_key(&Field::AccountId),
+            )
+        };
+        assert_eq!(read("https://in1.dashboard.clevertap.com/x"), (true, Some("in1".to_owned()), false));
+        assert_eq!(read("https://dashboard.clevertap.com/login"), (true, None, false));
+        assert_eq!(read("ABC-123-4XYZ"), (false, None, true));
     }
 
     #[test]

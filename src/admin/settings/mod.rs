@@ -3,31 +3,40 @@
 //! Three layers: what is stored, the environment above it, and [`crate::settings::LiveSettings`], which every other room
 //! reads. Deliberately no form and no HTTP.
 
+mod conflict;
 mod connection;
 mod environment;
 mod field;
 mod input;
+mod key;
 mod stored;
 
+pub use conflict::Difference;
 pub use connection::Check;
 pub use environment::Environment;
 pub use field::Field;
 pub use input::{FieldProblem, Input, SecretInput};
+pub use key::{KeyProblem, KeyView, MOST_KEYS, MadeKey, NewKey};
 pub use stored::{Revision, SavedBy};
 
-use super::{Admin, AdminError, UserName, random_text};
+use super::{Admin, AdminError, Author, UserName};
 use crate::engine::Plan;
 use crate::engine::plan::PackOption;
 use crate::journal::Store;
-use crate::settings::{Origins, Secret, Settings};
+use crate::settings::{KeyRing, LiveSettings, Origins, Secret, Settings};
 use crate::telemetry::event::SettingsSaved;
 use std::collections::BTreeMap;
 use stored::Stored;
 
-/// The settings to start with: what is stored, the environment above it. For the composition root.
-pub fn load(store: &dyn Store, environment: &Environment) -> Result<(Settings, Origins), AdminError> {
+/// The settings to start with: what is stored, the environment above it, the keys. For the composition root. What an
+/// earlier version stored becomes what this one stores.
+pub fn load(store: &dyn Store, environment: &Environment) -> Result<LiveSettings, AdminError> {
+    key::adopt(store)?;
     let (stored, _) = Stored::load(store)?;
-    Ok(environment.overlay(&stored.settings))
+    let (settings, origins) = environment.overlay(&stored.settings);
+    let live = LiveSettings::new(settings, origins);
+    live.replace_keys(key::ring(store, environment, &KeyRing::default())?);
+    Ok(live)
 }
 
 /// Everything a settings page shows.
@@ -39,6 +48,8 @@ pub struct SettingsView {
     pub settings: Settings,
     /// Where they came from.
     pub origins: Origins,
+    /// The last save.
+    pub saved: Option<SavedBy>,
     /// The last change of each field.
     pub changed: BTreeMap<Field, SavedBy>,
     /// What is stored, without the environment.
@@ -49,19 +60,6 @@ pub struct SettingsView {
     pub live_pack: String,
     /// Its options with the values in force.
     pub options: Vec<PackOption>,
-}
-
-/// One field that differs between what is stored now and what a stale form wants.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
-    /// As [`Field::name`], or `option.<name>`.
-    pub field: String,
-    /// Its name for people.
-    pub label: String,
-    /// What is stored now; secrets in words.
-    pub theirs: String,
-    /// What the form holds; secrets in words.
-    pub yours: String,
 }
 
 /// What comes of saving.
@@ -92,6 +90,7 @@ impl Admin {
             revision: stored.revision,
             settings,
             origins,
+            saved: stored.saved,
             changed: stored.changed,
             stored: stored.settings,
             packs: plan.packs().iter().filter(|pack| !plan.is_preview_only(pack)).cloned().collect(),
@@ -105,10 +104,10 @@ impl Admin {
         self.ground.environment.sets_option(name)
     }
 
-    /// Saves what `user` typed into a form made from `seen`, and puts it in force.
+    /// Saves what was typed into a form made from `seen`, and puts it in force.
     pub async fn save_settings(
         &self,
-        user: &UserName,
+        by: &Author,
         seen: Revision,
         input: &Input,
     ) -> Result<SaveOutcome, AdminError> {
@@ -119,15 +118,17 @@ impl Admin {
             Err(problems) => return Ok(SaveOutcome::Invalid(problems)),
         };
         if stored.revision != seen {
-            return Ok(stale(&stored, &wanted, plan.options()));
+            return Ok(conflict::stale(&stored, &wanted, plan.options()));
         }
-        match self.put(user, &stored, expected, wanted).await? {
+        match self.put(by, &stored, expected, wanted).await? {
             Some(revision) => Ok(SaveOutcome::Saved(revision)),
             // Somebody saved between our reading and our writing.
             None => {
                 let (stored, _) = self.stored(Stored::load).await?;
                 let wanted = self.wanted(input, &stored, &plan);
-                Ok(wanted.map_or_else(SaveOutcome::Invalid, |wanted| stale(&stored, &wanted, plan.options())))
+                Ok(wanted.map_or_else(SaveOutcome::Invalid, |wanted| {
+                    conflict::stale(&stored, &wanted, plan.options())
+                }))
             }
         }
     }
@@ -146,17 +147,20 @@ impl Admin {
         Err(problems)
     }
 
-    /// Makes a new write key, stores it, puts it in force, and gives the number with which the page may show it once.
-    pub async fn generate_write_key(&self, user: &UserName) -> Result<String, AdminError> {
-        let key = Secret::parse(&random_text::<24>()?).ok_or(AdminError::NoRandomness)?;
+    /// Changes what is stored, whoever else is changing it, and puts it in force.
+    pub(super) async fn change_settings(
+        &self,
+        by: &Author,
+        change: impl Fn(&mut Settings),
+    ) -> Result<Revision, AdminError> {
         loop {
             let (stored, expected) = self.stored(Stored::load).await?;
-            let wanted = Settings { write_key: Some(key.clone()), ..stored.settings.clone() };
-            if self.put(user, &stored, expected, wanted).await?.is_some() {
-                break;
+            let mut wanted = stored.settings.clone();
+            change(&mut wanted);
+            if let Some(revision) = self.put(by, &stored, expected, wanted).await? {
+                return Ok(revision);
             }
         }
-        self.hand_over(user, BTreeMap::from([("write_key".to_owned(), key)]))
     }
 
     /// Keeps secrets for the next page of `user`; see [`Admin::handed_over`].
@@ -176,14 +180,14 @@ impl Admin {
     /// Stores `wanted` if nothing was saved meanwhile, and puts it in force.
     async fn put(
         &self,
-        user: &UserName,
+        by: &Author,
         stored: &Stored,
         expected: Option<Vec<u8>>,
         wanted: Settings,
     ) -> Result<Option<Revision>, AdminError> {
-        let next = stored.next(wanted, SavedBy { user: user.clone(), at: self.now() });
+        let next = stored.next(wanted, SavedBy { user: by.clone(), at: self.now() });
         let revision = next.revision;
-        let by = user.clone();
+        let by = by.clone();
         let (settings, origins) = self.ground.environment.overlay(&next.settings);
         let (live, rules) = (self.ground.settings.clone(), self.ground.rules.clone());
         let _in_order = self.saving.lock().await;
@@ -198,45 +202,4 @@ impl Admin {
         })
         .await
     }
-}
-
-fn stale(stored: &Stored, wanted: &Settings, options: &[PackOption]) -> SaveOutcome {
-    let mut differences = Vec::new();
-    for field in Field::ALL {
-        let (theirs, yours) = (field.shown(&stored.settings), field.shown(wanted));
-        if field.secret_in(&stored.settings) != field.secret_in(wanted) {
-            let in_words = |secret: Option<&Secret>, words: &str| match secret {
-                Some(_) => words.to_owned(),
-                None => "none".to_owned(),
-            };
-            differences.push(Difference {
-                field: field.name().to_owned(),
-                label: field.label().to_owned(),
-                theirs: in_words(field.secret_in(&stored.settings), &theirs),
-                yours: in_words(field.secret_in(wanted), "the new one you typed"),
-            });
-        } else if theirs != yours {
-            differences.push(Difference {
-                field: field.name().to_owned(),
-                label: field.label().to_owned(),
-                theirs,
-                yours,
-            });
-        }
-    }
-    for option in options {
-        let (theirs, yours) = (stored.settings.options.get(&option.name), wanted.options.get(&option.name));
-        if theirs != yours {
-            let in_words = |value: Option<&serde_json::Value>| {
-                value.map_or_else(String::new, serde_json::Value::to_string)
-            };
-            differences.push(Difference {
-                field: format!("option.{}", option.name),
-                label: option.label.clone(),
-                theirs: in_words(theirs),
-                yours: in_words(yours),
-            });
-        }
-    }
-    SaveOutcome::Stale { revision: stored.revision, saved: stored.saved.clone(), differences }
 }

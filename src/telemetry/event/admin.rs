@@ -38,6 +38,14 @@ notes! { "tapline::admin";
     info SettingsSaved<'a> { user: &'a dyn AccountName, revision: u64 }
     "settings saved" [user.name = %user, settings.revision = revision];
 
+    /// `key` is its public name.
+    info SenderKeyMade<'a> { user: &'a dyn AccountName, kind: &'a str, key: &'a str }
+    "a key for senders was made" [user.name = %user, key.kind = kind, key.id = key];
+
+    /// `key` is its public name.
+    info SenderKeyRevoked<'a> { user: &'a dyn AccountName, kind: &'a str, key: &'a str }
+    "a key for senders was revoked" [user.name = %user, key.kind = kind, key.id = key];
+
     /// `token` is its public name.
     info ApiTokenMade<'a> { user: &'a dyn AccountName, token: &'a str }
     "an API token was made" [user.name = %user, token.id = token];

@@ -49,7 +49,7 @@ pub(in crate::web) async fn claim(visit: Visit) -> Answer {
     if let (Ok(name), Ok(password)) = (&name, &password) {
         match visit.admin.claim(form.get("token"), name.clone(), password, visit.address()).await? {
             ClaimOutcome::Claimed(cookie, _) => {
-                let mut response = see_other("/settings");
+                let mut response = see_other("/start");
                 response.add_cookie(&signed_in(&cookie, visit.is_tls())).ok();
                 return Ok(response);
             }

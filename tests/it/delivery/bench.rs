@@ -10,7 +10,7 @@ use std::time::Duration;
 use tapline::admin::resend::{
     Mode, OrderOutcome, Payload, Remapped, Remapping, ResendJob, ResendOrder, Selection,
 };
-use tapline::admin::{Admin, Environment, Ground};
+use tapline::admin::{Admin, Environment, Ground, StandIn, Taken};
 use tapline::clock::Millis;
 use tapline::delivery::{Delivery, Parts, Slots, start};
 use tapline::journal::memory::MemoryJournal;
@@ -21,6 +21,15 @@ use tapline::journal::{
 use tapline::resend::{self, Resends};
 use tapline::rulebook::LiveRules;
 use tokio::sync::watch;
+
+/// Took nothing.
+pub(super) struct NoSandbox;
+
+impl StandIn for NoSandbox {
+    fn taken(&self, _: usize) -> Taken {
+        Taken::default()
+    }
+}
 
 /// Delivery, and jobs beside it.
 pub struct Bench {
@@ -49,6 +58,7 @@ impl Bench {
             slots: slots.clone(),
             tallies: Arc::default(),
             write_rules: false,
+            stand_in: Arc::new(NoSandbox),
             data: data.path().to_owned(),
             environment: Arc::new(Environment::read(|_| None).unwrap()),
         });

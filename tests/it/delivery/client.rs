@@ -33,6 +33,7 @@ async fn send(base_url: &str, mode: Mode) -> Reply {
         base_url: base_url.to_owned(),
         id: "ACCOUNT".to_owned(),
         passcode: Secret::parse(PASSCODE).unwrap(),
+        is_sandbox: false,
     };
     let reply = CleverTap::new(timeouts).send(&account, mode, (&b"{\"d\":[]}"[..]).into()).await;
     assert!(!format!("{reply:?}").contains(PASSCODE), "{reply:?}");

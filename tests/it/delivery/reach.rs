@@ -1,6 +1,6 @@
 //! How much of the log is read for one person: what their events stand in, and not the rest. Counted in blocks.
 
-use super::bench::SaidRemapping;
+use super::bench::{NoSandbox, SaidRemapping};
 use super::rig::{Rig, record};
 use super::script::{Script, success};
 use async_trait::async_trait;
@@ -156,6 +156,7 @@ async fn a_job_and_an_erasure_of_one_person_read_what_holds_their_events_and_not
         slots: slots.clone(),
         tallies: Arc::default(),
         write_rules: false,
+        stand_in: Arc::new(NoSandbox),
         data: directory.path().to_owned(),
         environment: Arc::new(Environment::read(|_| None).unwrap()),
     });

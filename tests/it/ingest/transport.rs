@@ -3,7 +3,8 @@
 use super::golden::gzip;
 use crate::support::app::{TestApp, WRITE_KEY, post};
 use crate::support::http::Request;
-use tapline::admin::Environment;
+use tapline::admin::{Author, NewKey, UserName};
+use tapline::settings::{KeyKind, Secret};
 
 const PATHS: [(&str, &str, &str); 6] = [
     ("identify", "i", r#"{"userId":"user_1"}"#),
@@ -88,10 +89,9 @@ async fn while_no_write_key_is_set_everything_is_refused_with_words_on_where_to_
 async fn a_write_key_set_while_running_counts_at_once() {
     let app = TestApp::builder().variable("TAPLINE_WRITE_KEY", "").start().await;
     assert_eq!(app.post("/v1/p", r#"{"userId":"user_1"}"#).await.status, 401);
-    let environment =
-        Environment::read(|name| (name == "TAPLINE_WRITE_KEY").then(|| WRITE_KEY.to_owned())).unwrap();
-    let (settings, origins) = environment.overlay(&app.app.settings.load().0);
-    app.app.settings.replace(settings, origins);
+    let new = NewKey { secret: Secret::parse(WRITE_KEY), ..NewKey::default() };
+    let by = Author::from(&UserName::admin());
+    app.app.admin.create_key(&by, KeyKind::WriteKey, new).await.unwrap().unwrap();
     assert_eq!(app.post("/v1/p", r#"{"userId":"user_1"}"#).await.status, 200);
 }
 

@@ -13,6 +13,7 @@ use tapline::clock::{FixedClock, Millis};
 use tapline::ingest::Limits;
 use tapline::journal::memory::{MemoryJournal, MemoryStore};
 use tapline::journal::{Entry, Journal, Seq};
+use tapline::settings::{Limit, Limits as GivenLimits};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
@@ -25,6 +26,7 @@ pub(crate) const START: Millis = Millis(1_767_225_610_000);
 /// An application to be started.
 pub(crate) struct TestAppBuilder {
     variables: BTreeMap<&'static str, String>,
+    given: GivenLimits,
     options: Options,
     clock: Arc<FixedClock>,
     journal: Arc<MemoryJournal>,
@@ -37,6 +39,12 @@ impl TestAppBuilder {
     /// Sets a `TAPLINE_*` variable; an empty one counts as not set.
     pub(crate) fn variable(mut self, name: &'static str, value: &str) -> Self {
         self.variables.insert(name, value.to_owned());
+        self
+    }
+
+    /// Sets numbers as flags do.
+    pub(crate) fn limits_given(mut self, limits: &[(Limit, u64)]) -> Self {
+        limits.iter().for_each(|(limit, value)| self.given.set(*limit, Some(*value)));
         self
     }
 
@@ -96,8 +104,9 @@ impl TestAppBuilder {
     /// Builds and serves, unless it can not be built.
     pub(crate) async fn try_start(mut self) -> Result<TestApp, BuildError> {
         let variables = std::mem::take(&mut self.variables);
-        self.options.environment =
-            Environment::read(|name| variables.get(name).cloned()).expect("good variables");
+        self.options.environment = Environment::read(|name| variables.get(name).cloned())
+            .expect("good variables")
+            .with_limits(self.given.clone());
         if self.in_memory {
             let journal: Arc<dyn Journal> = match &self.gate {
                 Some(gate) => Arc::clone(gate) as _,
@@ -156,6 +165,7 @@ impl TestApp {
         };
         TestAppBuilder {
             variables: BTreeMap::from([("TAPLINE_WRITE_KEY", WRITE_KEY.to_owned())]),
+            given: GivenLimits::default(),
             options,
             clock,
             journal: Arc::new(MemoryJournal::new()),

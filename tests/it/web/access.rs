@@ -3,7 +3,7 @@ use crate::support::app::TestApp;
 use crate::support::http::Request;
 use std::io::Read;
 use tapline::admin::Permission;
-use tapline::web::ROWS;
+use tapline::web::{ROWS, Row};
 
 /// The first-start token of a fresh app.
 fn token(app: &TestApp) -> String {
@@ -37,7 +37,7 @@ async fn the_first_account_is_made_with_the_token_and_then_setup_is_gone_for_goo
     assert!(text(&browser.post("/setup", &differing).await).contains("The two passwords differ."));
 
     let made = browser.post("/setup", &claim(&token(&app), PASSWORD)).await;
-    assert_eq!((made.status, made.header("location")), (303, Some("/settings")));
+    assert_eq!((made.status, made.header("location")), (303, Some("/start")));
     assert_eq!(browser.get("/settings").await.status, 200);
     assert!(!app.data.path().join("setup-token").exists(), "the token file is removed");
     assert_eq!(Browser::new(&app).get("/setup").await.status, 404);
@@ -199,8 +199,7 @@ async fn no_form_is_taken_without_its_token_or_from_another_site() {
     let posts = ROWS.iter().filter(|row| row.method == "POST" && row.permission != Permission::Anyone);
     let mut checked = 0;
     for row in posts {
-        let path =
-            row.path.replace("{id}", "ev_0").replace("{event}", "ev_0").replace("{file:.+}", "tapline.yaml");
+        let path = path_of(row);
         let good = [("csrf", token.as_str())];
         for (request, why) in [
             (form(&path, &[]), "no token"),
@@ -224,8 +223,7 @@ async fn no_form_is_taken_without_its_token_or_from_another_site() {
 async fn nobody_sees_a_page_without_signing_in() {
     let app = with_password().await;
     for row in ROWS.iter().filter(|row| row.permission != Permission::Anyone) {
-        let path =
-            row.path.replace("{id}", "ev_0").replace("{event}", "ev_0").replace("{file:.+}", "tapline.yaml");
+        let path = path_of(row);
         let request = match row.method.as_str() {
             "POST" => form(&path, &[]),
             method => Request::new(method, &path),
@@ -329,4 +327,10 @@ async fn the_theme_is_kept_and_set_by_the_server() {
     assert!(browser.get("/login").await.text().contains("data-theme=\"dark\""));
     let elsewhere = browser.post("/theme", &[("theme", "dark"), ("back", "//example.com")]).await;
     assert_eq!(elsewhere.header("location"), Some("/"));
+}
+
+/// An address of a row.
+fn path_of(row: &Row) -> String {
+    let path = row.path.replace("{id}", "ev_0").replace("{event}", "ev_0");
+    path.replace("{file:.+}", "tapline.yaml").replace("{kind}", "write-key")
 }

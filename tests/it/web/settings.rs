@@ -1,6 +1,6 @@
 use super::{Browser, PASSWORD, field_value, text};
 use crate::support::app::TestApp;
-use tapline::settings::{Origin, Region};
+use tapline::settings::{Limit, Origin, Region};
 
 /// What must never come back.
 const CANARY: &str = "canary-4711-secret-abcd";
@@ -95,36 +95,6 @@ async fn secrets_go_in_and_never_come_out() {
 }
 
 #[tokio::test]
-async fn the_webhook_secret_goes_in_never_comes_out_and_is_read_only_where_a_variable_sets_it() {
-    const SPOKEN: &str = "canary größe 4711 – ключ";
-    let app = app().await;
-    let browser = Browser::signed_in(&app).await;
-    for (typed, stored) in [(SPOKEN, SPOKEN), ("", SPOKEN), ("canary\u{7}\u{1}", SPOKEN), (CANARY, CANARY)] {
-        save(&browser, &[("webhook_secret", typed)]).await;
-        assert_eq!(app.app.settings.load().0.webhook_secret.as_ref().unwrap().expose(), stored, "{typed:?}");
-    }
-    assert!(text(&browser.get("/settings").await).contains("Set just now by admin, ends …abcd."));
-    assert!(!browser.seen().contains(CANARY) && !browser.seen().contains("4711 –"), "a page holds a secret");
-    assert_eq!(app.app.settings.load().1["webhook_secret"], Origin::Stored);
-    save(&browser, &[("remove.webhook_secret", "yes")]).await;
-    assert_eq!(app.app.settings.load().0.webhook_secret, None);
-
-    let app = TestApp::builder()
-        .variable("TAPLINE_ADMIN_PASSWORD", PASSWORD)
-        .variable("TAPLINE_WEBHOOK_SECRET", CANARY)
-        .start()
-        .await;
-    let browser = Browser::signed_in(&app).await;
-    let page = browser.get("/settings").await;
-    let words = text(&page);
-    assert!(words.contains("Set, ends …abcd. Set by TAPLINE_WEBHOOK_SECRET , which wins"), "{words}");
-    assert!(!page.text().contains("name=\"webhook_secret\"") && !words.contains("Save the secret"));
-    save(&browser, &[("webhook_secret", OTHER_CANARY), ("remove.webhook_secret", "yes")]).await;
-    assert_eq!(app.app.settings.load().0.webhook_secret.as_ref().unwrap().expose(), CANARY);
-    assert!(!browser.seen().contains(CANARY));
-}
-
-#[tokio::test]
 async fn a_wrong_value_saves_nothing_and_what_was_typed_is_still_there() {
     let app = app().await;
     let browser = Browser::signed_in(&app).await;
@@ -189,23 +159,132 @@ async fn a_stale_form_shows_both_versions_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_generated_write_key_is_shown_once_and_lets_senders_in_at_once() {
+async fn each_field_of_a_conflict_is_chosen_and_what_was_not_touched_stays_theirs() {
+    let app = app().await;
+    let (one, other) = (Browser::signed_in(&app).await, Browser::signed_in(&app).await);
+    save(&one, &[("account_id", "BEFORE"), ("region", "sg1")]).await;
+    let revision = field_value(one.get("/settings").await.text(), "revision").unwrap();
+    save(&other, &[("account_id", "THEIRS"), ("region", "in1"), ("keep_days", "7")]).await;
+    // The form as a browser posts it: the account was typed, the rest is as it was.
+    let mine = [
+        ("revision", revision.as_str()),
+        ("account_id", "MINE"),
+        ("was.account_id", "BEFORE"),
+        ("region", "sg1"),
+        ("was.region", "sg1"),
+        ("keep_days", ""),
+        ("was.keep_days", ""),
+    ];
+    let page = one.post("/settings", &mine).await;
+    assert_eq!(page.status, 409);
+    let chosen = |name: &str| {
+        let radio = page
+            .text()
+            .split(&format!("name=\"side.{name}\" value=\""))
+            .find(|rest| rest.split('>').next().unwrap().contains("checked"));
+        radio.unwrap().split('"').next().unwrap().to_owned()
+    };
+    assert_eq!(chosen("account_id"), "yours");
+    assert_eq!((chosen("region").as_str(), chosen("keep_days").as_str()), ("theirs", "theirs"));
+    let revision = field_value(page.text(), "revision").unwrap();
+    let again = [
+        ("revision", revision.as_str()),
+        ("account_id", "MINE"),
+        ("side.account_id", "theirs"),
+        ("region", "sg1"),
+        ("side.region", "yours"),
+        ("keep_days", ""),
+        ("side.keep_days", "theirs"),
+    ];
+    assert_eq!(one.post("/settings", &again).await.status, 303);
+    let live = app.app.settings.load();
+    assert_eq!((live.0.account_id.as_deref(), live.0.region), (Some("THEIRS"), Region::Sg1));
+    assert_eq!(live.0.limits.get(Limit::KeepDays), Some(7));
+}
+
+#[tokio::test]
+async fn where_each_value_comes_from_is_said_beside_it() {
     let app = TestApp::builder()
         .variable("TAPLINE_ADMIN_PASSWORD", PASSWORD)
-        .variable("TAPLINE_WRITE_KEY", "")
+        .variable("TAPLINE_REGION", "mec1")
+        .limits_given(&[(Limit::KeepDays, 3)])
         .start()
         .await;
     let browser = Browser::signed_in(&app).await;
-    browser.get("/settings").await;
-    let made = browser.post("/settings/write-key", &[]).await;
-    let path = made.header("location").unwrap().split('#').next().unwrap().to_owned();
-    let key = app.app.settings.load().0.write_key.as_ref().unwrap().expose().to_owned();
-    assert_eq!(key.len(), 32);
-    assert!(browser.get(&path).await.text().contains(&key));
-    assert!(!browser.get(&path).await.text().contains(&key), "it is shown once");
-    let event = crate::support::http::Request::new("POST", "/v1/track").basic(&key);
-    let event = event.header("Content-Type", "application/json").body(r#"{"event":"a","userId":"user_1"}"#);
-    assert_eq!(app.send(&event).await.status, 200);
+    save(&browser, &[("account_id", "ABC-123"), ("retry_for", "2 h"), ("keep_days", "99")]).await;
+    let words = text(&browser.get("/settings").await);
+    for part in [
+        "Also called project ID, as ABC-123-4XYZ . Saved just now by admin.",
+        "Middle East – mec1.api.clevertap.com Set by TAPLINE_REGION , which wins over what is saved here.",
+        "3 days Set by TAPLINE_KEEP_DAYS or its flag, which wins over what is saved here.",
+        "Outages that are shorter do not count. Saved just now by admin. Empty is 1 day.",
+        "save where CleverTap asks for a longer one. The default.",
+    ] {
+        assert!(words.contains(part), "{part} in {words}");
+    }
+    let live = app.app.settings.load();
+    assert_eq!(live.0.limits.get(Limit::KeepDays), Some(3), "a flag wins");
+    assert_eq!(live.0.limits.get(Limit::RetryFor), Some(7200));
+}
+
+#[tokio::test]
+async fn limits_and_masked_paths_are_checked_and_in_force_without_a_restart() {
+    let app = app().await;
+    let browser = Browser::signed_in(&app).await;
+    let before = app.app.delivery.limit().unwrap();
+    assert_eq!((before.now, before.most), (12, 12));
+    let wrong =
+        save(&browser, &[("uploads_in_flight", "13"), ("mask_paths", "traits..x"), ("keep_bytes", "1 MiB")])
+            .await;
+    assert_eq!(wrong.status, 422);
+    let words = text(&wrong);
+    for part in [
+        "Uploads in flight : Expected 1 to 12, found `13`.",
+        "Keep at most : Expected 64 MiB to",
+        "Masked paths :",
+    ] {
+        assert!(words.contains(part), "{part} in {words}");
+    }
+    let fields =
+        [("uploads_in_flight", "3"), ("requests_in_flight", "5"), ("mask_paths", "traits.email\ncontext.ip")];
+    assert_eq!(save(&browser, &fields).await.status, 303);
+    assert_eq!(app.app.settings.load().0.mask_paths, ["traits.email", "context.ip"]);
+    // Delivery follows in its own time.
+    while app.app.delivery.limit().unwrap().most != 3 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    save(&browser, &[("uploads_in_flight", ""), ("requests_in_flight", "")]).await;
+    while app.app.delivery.limit().unwrap().now != 12 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn the_region_is_read_from_the_dashboards_address_wherever_it_is_pasted() {
+    let app = app().await;
+    let browser = Browser::signed_in(&app).await;
+    let address = "https://in1.dashboard.clevertap.com/x/y";
+    let read = save(&browser, &[("action", "region"), ("dashboard", address), ("account_id", "ABC")]).await;
+    assert_eq!(read.status, 200);
+    assert!(text(&read).contains("The region is India. Save to put it in force."), "{}", text(&read));
+    assert!(read.text().contains("<option value=\"in1\" selected>"));
+    assert_eq!(field_value(read.text(), "account_id").as_deref(), Some("ABC"), "what is typed stays");
+    assert_eq!(app.app.settings.load().0.region, Region::Eu1, "nothing is saved by it");
+
+    let pasted = save(&browser, &[("account_id", address), ("region", "eu1"), ("passcode", CANARY)]).await;
+    assert_eq!(pasted.status, 422);
+    let words = text(&pasted);
+    assert!(words.contains("The region was read from it (India)"), "{words}");
+    assert!(pasted.text().contains("<option value=\"in1\" selected>"));
+    assert_eq!(field_value(pasted.text(), "account_id").as_deref(), Some(""));
+    assert!(words.contains("The new one you typed is kept"), "{words}");
+    let none = save(&browser, &[("action", "region"), ("dashboard", "https://example.com/")]).await;
+    assert!(
+        none.status == 422 && text(&none).contains("Expected the address of CleverTap"),
+        "{}",
+        text(&none)
+    );
+    assert_eq!(app.app.settings.load().0.account_id, None);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use crate::admin::{Field, SettingsView};
 use crate::clock::Millis;
 use crate::engine::plan::{OptionKind, PackOption};
-use crate::settings::{Origin, Secret};
+use crate::settings::{Limit, Origin, Secret, Unit};
 use crate::web::form::Form;
 use crate::web::view::Moment;
 use crate::web::visit::Visit;
@@ -17,6 +17,19 @@ pub(super) struct TextField {
     pub(super) problem: String,
     /// The variable that sets it and makes it read-only; empty where none does.
     pub(super) variable: &'static str,
+    /// What was stored when the page was made, to know later whether it was touched.
+    pub(super) was: String,
+    /// Where its value comes from, as `Saved 3 days ago by admin.`
+    pub(super) says: String,
+}
+
+/// A number with its name and what is in force where none is typed.
+pub(super) struct NumberField {
+    pub(super) text: TextField,
+    pub(super) label: &'static str,
+    pub(super) hint: &'static str,
+    pub(super) default: String,
+    pub(super) is_count: bool,
 }
 
 /// A field whose value goes in and never comes out.
@@ -46,6 +59,8 @@ pub(super) struct OptionField {
     pub(super) problem: String,
     /// Whether a flag sets it and makes it read-only.
     pub(super) is_given: bool,
+    /// What was stored when the page was made.
+    pub(super) was: String,
 }
 
 impl TextField {
@@ -55,14 +70,42 @@ impl TextField {
         view: &SettingsView,
         typed: Option<&Form>,
         problems: &[(String, String)],
+        now: Millis,
     ) -> Self {
         let variable = variable(field, view);
         let typed = typed.and_then(|form| form.find(field.name())).filter(|_| variable.is_empty());
         Self {
             name: field.name(),
+            was: field.shown(&view.stored),
+            says: match view.changed.get(&field) {
+                Some(by) if view.origins.contains_key(field.name()) => {
+                    format!("Saved {} by {}.", Moment::new(by.at, now).ago, by.user)
+                }
+                _ if view.origins.contains_key(field.name()) => "Saved.".to_owned(),
+                _ => "The default.".to_owned(),
+            },
             value: typed.map_or_else(|| field.shown(&view.settings), str::to_owned),
             problem: problem(field.name(), problems),
             variable,
+        }
+    }
+}
+
+impl NumberField {
+    /// `limit`, with what was typed or what is set.
+    pub(super) fn new(
+        limit: Limit,
+        view: &SettingsView,
+        typed: Option<&Form>,
+        problems: &[(String, String)],
+        now: Millis,
+    ) -> Self {
+        Self {
+            text: TextField::new(Field::Limit(limit), view, typed, problems, now),
+            label: limit.label(),
+            hint: limit.hint(),
+            default: limit.unit().render(limit.default_value()),
+            is_count: limit.unit() == Unit::Count,
         }
     }
 }
@@ -113,6 +156,7 @@ impl OptionField {
             false => view.stored.options.get(&option.name),
         };
         Self {
+            was: view.stored.options.get(&option.name).map(shown).unwrap_or_default(),
             value: typed.map_or_else(|| stored.map(shown).unwrap_or_default(), str::to_owned),
             default: shown(&option.default),
             name: option.name.clone(),

@@ -1,18 +1,21 @@
 //! The settings page: what is set, where it came from, and the forms to change it. Secrets go in and never come out.
 
 mod field;
+mod key;
 mod post;
 
-use crate::admin::{Check, Difference, Field, Revision, SettingsView};
-use crate::settings::Region;
+use crate::admin::{Check, Field, Revision, SettingsView};
+use crate::settings::{KeyKind, Limit, Region};
 use crate::web::error::PageError;
 use crate::web::form::Form;
-use crate::web::response::{html, see_other};
+use crate::web::response::html;
 use crate::web::shell::{Nav, Shell};
 use crate::web::view::Moment;
 use crate::web::visit::{Answer, Visit};
 use askama::Template;
-use field::{OptionField, SecretField, TextField};
+use field::{NumberField, OptionField, SecretField, TextField};
+use key::{KeySection, Refused};
+pub(in crate::web) use key::{create as create_key, revoke as revoke_key};
 pub(in crate::web) use post::submit;
 
 #[derive(Template)]
@@ -29,20 +32,23 @@ struct SettingsPage {
     base_url: String,
     passcode: SecretField,
     account_token: SecretField,
-    write_key: SecretField,
-    webhook_secret: SecretField,
     pack: TextField,
     packs: Vec<String>,
     live_pack: String,
     options: Vec<OptionField>,
+    delivery: Vec<NumberField>,
+    retention: Vec<NumberField>,
+    mask_paths: TextField,
+    /// What was typed as the dashboard's address.
+    dashboard: String,
+    keys: Vec<KeySection>,
+    is_sandbox: bool,
     /// Field, label, sentence.
     problems: Vec<(String, String, String)>,
     stale: Option<StaleView>,
     check: Option<Check>,
     /// What has just been done, a sentence; empty where nothing was.
-    notice: &'static str,
-    /// A secret to show once.
-    fresh_write_key: String,
+    notice: String,
     fresh_token: String,
     tokens: Vec<TokenView>,
     token_is_given: bool,
@@ -53,7 +59,18 @@ struct SettingsPage {
 struct StaleView {
     /// Who and when, a part of a sentence.
     by: String,
-    differences: Vec<Difference>,
+    rows: Vec<StaleRow>,
+}
+
+/// One field that differs.
+struct StaleRow {
+    /// The name of the choice in the form.
+    name: String,
+    label: String,
+    theirs: String,
+    yours: String,
+    /// Whether yours is chosen until somebody chooses: not for a field that was not touched.
+    takes_yours: bool,
 }
 
 /// One API token of the list.
@@ -74,6 +91,8 @@ struct Extra {
     revision: Option<Revision>,
     check: Option<Check>,
     draft: String,
+    refused: Option<Refused>,
+    notice: String,
     /// The secret fields for which a typed value is kept.
     kept: Vec<Field>,
 }
@@ -82,12 +101,6 @@ struct Extra {
 pub(in crate::web) async fn show(visit: Visit) -> Answer {
     let view = visit.admin.settings_view().await?;
     html(&page(&visit, view, None, Extra::default()).await?)
-}
-
-/// `POST /settings/write-key`: makes one, which the page then shows once.
-pub(in crate::web) async fn generate_write_key(visit: Visit) -> Answer {
-    let number = visit.admin.generate_write_key(&visit.user()?).await?;
-    Ok(see_other(&format!("/settings?new={number}#write-key")))
 }
 
 /// The page. With `typed`, fields show what was typed instead of what is set.
@@ -102,7 +115,12 @@ async fn page(
     let fresh = visit.admin.handed_over(&visit.user()?, query.get("new"));
     let fresh = |name: &str| fresh.get(name).map(|secret| secret.expose().to_owned()).unwrap_or_default();
     let tokens = visit.admin.api_tokens().await?;
-    let text = |field| TextField::new(field, &view, typed, &extra.problems);
+    let mut keys = Vec::new();
+    for kind in KeyKind::ALL {
+        keys.push(KeySection::new(visit, kind, fresh(kind.name()), extra.refused.as_ref()).await?);
+    }
+    let text = |field| TextField::new(field, &view, typed, &extra.problems, now);
+    let number = |limit| NumberField::new(limit, &view, typed, &extra.problems, now);
     let secret = |field| SecretField::new(field, &view, &extra.problems, extra.kept.contains(&field), now);
     let option = |option| OptionField::new(option, &view, visit, typed, &extra.problems);
     Ok(SettingsPage {
@@ -118,21 +136,27 @@ async fn page(
         base_url: view.settings.base_url(),
         passcode: secret(Field::Passcode),
         account_token: secret(Field::AccountToken),
-        write_key: secret(Field::WriteKey),
-        webhook_secret: secret(Field::WebhookSecret),
         pack: text(Field::Pack),
         packs: view.packs.clone(),
         live_pack: view.live_pack.clone(),
         options: view.options.iter().map(option).collect(),
+        delivery: [Limit::RequestsInFlight, Limit::UploadsInFlight, Limit::RetryCap, Limit::RetryFor]
+            .map(number)
+            .into(),
+        retention: [Limit::KeepDays, Limit::KeepBytes].map(number).into(),
+        mask_paths: text(Field::MaskPaths),
+        dashboard: typed.map(|form| form.get("dashboard").to_owned()).unwrap_or_default(),
+        keys,
+        is_sandbox: view.settings.sandbox,
         problems: extra.problems.iter().map(|(field, says)| labelled(field, says, &view)).collect(),
         stale: extra.stale,
         check: extra.check,
         notice: match query.get("done") {
-            "saved" => "Saved, and in force.",
-            "revoked" => "The token is revoked; it is refused from now on.",
-            _ => "",
+            "saved" => "Saved, and in force.".to_owned(),
+            "revoked" => "The token is revoked; it is refused from now on.".to_owned(),
+            "key-revoked" => "Revoked; who shows it is refused from now on.".to_owned(),
+            _ => extra.notice,
         },
-        fresh_write_key: fresh("write_key"),
         fresh_token: fresh("api_token"),
         tokens: tokens
             .into_iter()
@@ -158,5 +182,6 @@ fn labelled(field: &str, says: &str, view: &SettingsView) -> (String, String, St
         let name = field.strip_prefix("option.")?;
         view.options.iter().find(|option| option.name == name).map(|option| option.label.clone())
     };
+    let known = known.or_else(|| (field == "dashboard").then(|| "Dashboard address".to_owned()));
     (field.to_owned(), known.or_else(option).unwrap_or_else(|| field.to_owned()), says.to_owned())
 }

@@ -1,8 +1,9 @@
 //! Saving and testing: what was typed becomes settings, or the form comes back with everything still in it.
 
-use super::{Extra, StaleView, page};
-use crate::admin::{Field, FieldProblem, Input, Revision, SaveOutcome, SecretInput};
-use crate::settings::Secret;
+use super::{Extra, StaleRow, StaleView, page};
+use crate::admin::{Difference, Field, FieldProblem, Input, Revision, SaveOutcome, SecretInput};
+use crate::settings::{Region, Secret};
+use crate::web::form::Form;
 use crate::web::response::{html_with, see_other};
 use crate::web::view::Moment;
 use crate::web::visit::{Answer, Visit};
@@ -13,7 +14,17 @@ use std::collections::BTreeMap;
 pub(in crate::web) async fn submit(visit: Visit) -> Answer {
     let user = visit.user()?;
     let drafts = visit.admin.handed_over(&user, visit.form.get("draft"));
-    let input = input_of(&visit, &drafts);
+    let mut input = input_of(&visit, &drafts);
+    if visit.form.get("action") == "region" {
+        return read_region(&visit, &input).await;
+    }
+    if let Some(problem) = input.read_dashboard() {
+        let region = input.texts.get(&Field::Region).cloned().unwrap_or_default();
+        let stored = Field::AccountId.shown(&visit.admin.settings_view().await?.stored);
+        let form = visit.form.with("region", &region).with("account_id", &stored);
+        let extra = Extra { problems: as_pairs(vec![problem]), ..Extra::default() };
+        return come_back(&visit, &form, &input, extra, StatusCode::UNPROCESSABLE_ENTITY).await;
+    }
     if visit.form.get("action") == "test" {
         let mut extra = Extra::default();
         match visit.admin.check_connection(&input).await? {
@@ -22,28 +33,58 @@ pub(in crate::web) async fn submit(visit: Visit) -> Answer {
         }
         let status =
             if extra.problems.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-        return come_back(&visit, &input, extra, status).await;
+        return come_back(&visit, &visit.form, &input, extra, status).await;
     }
     let seen = Revision(visit.form.get("revision").parse().unwrap_or_default());
-    match visit.admin.save_settings(&user, seen, &input).await? {
+    match visit.admin.save_settings(&(&user).into(), seen, &input).await? {
         SaveOutcome::Saved(_) => Ok(see_other("/settings?done=saved")),
         SaveOutcome::Invalid(problems) => {
             let extra = Extra { problems: as_pairs(problems), ..Extra::default() };
-            come_back(&visit, &input, extra, StatusCode::UNPROCESSABLE_ENTITY).await
+            come_back(&visit, &visit.form, &input, extra, StatusCode::UNPROCESSABLE_ENTITY).await
         }
         SaveOutcome::Stale { revision, saved, differences } => {
             let now = visit.admin.now();
             let by = saved.map(|by| format!("{} saved {}", by.user, Moment::new(by.at, now).ago));
             let by = by.unwrap_or_else(|| "Somebody saved".to_owned());
-            let stale = Some(StaleView { by, differences });
+            let row = |difference: Difference| stale_row(&visit, difference);
+            let stale = Some(StaleView { by, rows: differences.into_iter().map(row).collect() });
             let extra = Extra { stale, revision: Some(revision), ..Extra::default() };
-            come_back(&visit, &input, extra, StatusCode::CONFLICT).await
+            come_back(&visit, &visit.form, &input, extra, StatusCode::CONFLICT).await
         }
     }
 }
 
-/// The same form again. Typed secrets wait on this side, so that they need not be typed twice nor travel back.
-async fn come_back(visit: &Visit, input: &Input, mut extra: Extra, status: StatusCode) -> Answer {
+/// What was touched is likely meant; what was not is likely only as it was when the form was opened.
+fn stale_row(visit: &Visit, difference: Difference) -> StaleRow {
+    let Difference { field, label, theirs, yours } = difference;
+    let was = visit.form.find(&format!("was.{field}"));
+    let is_touched = was.is_none_or(|was| visit.form.find(&field) != Some(was));
+    StaleRow { name: format!("side.{field}"), label, theirs, yours, takes_yours: is_touched }
+}
+
+/// Reads the region from the dashboard's address into the form. Saves nothing.
+async fn read_region(visit: &Visit, input: &Input) -> Answer {
+    let typed = visit.form.get("dashboard");
+    let mut extra = Extra::default();
+    let Some(region) = Region::of_dashboard(typed) else {
+        let problem = "Expected the address of CleverTap's dashboard after signing in, as \
+                       https://in1.dashboard.clevertap.com/…; that names the region.";
+        extra.problems = vec![("dashboard".to_owned(), problem.to_owned())];
+        return come_back(visit, &visit.form, input, extra, StatusCode::UNPROCESSABLE_ENTITY).await;
+    };
+    extra.notice = format!("The region is {}. Save to put it in force.", region.label());
+    let form = visit.form.with("region", region.as_str());
+    come_back(visit, &form, input, extra, StatusCode::OK).await
+}
+
+/// The form again as `form` has it. Typed secrets wait on this side, so that they need not be typed twice nor travel back.
+async fn come_back(
+    visit: &Visit,
+    form: &Form,
+    input: &Input,
+    mut extra: Extra,
+    status: StatusCode,
+) -> Answer {
     let typed: BTreeMap<String, Secret> = input
         .secrets
         .iter()
@@ -61,7 +102,7 @@ async fn come_back(visit: &Visit, input: &Input, mut extra: Extra, status: Statu
         extra.revision = Some(Revision(visit.form.get("revision").parse().unwrap_or_default()));
     }
     let view = visit.admin.settings_view().await?;
-    html_with(status, &page(visit, view, Some(&visit.form), extra).await?)
+    html_with(status, &page(visit, view, Some(form), extra).await?)
 }
 
 fn input_of(visit: &Visit, drafts: &BTreeMap<String, Secret>) -> Input {
@@ -86,6 +127,12 @@ fn input_of(visit: &Visit, drafts: &BTreeMap<String, Secret>) -> Input {
     for (name, value) in form.iter() {
         if let Some(option) = name.strip_prefix("option.") {
             input.options.insert(option.to_owned(), value.to_owned());
+        }
+    }
+    for (name, side) in form.iter() {
+        // Chosen after a conflict: what is stored stays.
+        if let Some(field) = name.strip_prefix("side.").filter(|_| side == "theirs") {
+            input.leave(field);
         }
     }
     input

@@ -118,21 +118,22 @@ export class RowList {
 
   #trim() {
     let row = this.list.lastElementChild;
-    let fell = false;
+    let edge = null;
     while (row && this.rows.size > MOST) {
       const newer = row.previousElementSibling;
       // What somebody has selected or is at stays in sight.
       if (!row.contains(document.activeElement) && !row.querySelector(":checked")) {
         this.rows.delete(row.dataset.id);
         row.remove();
-        fell = true;
+        edge = newer;
       }
       row = newer;
     }
-    if (!fell) return;
+    if (!edge) return;
     this.older.hidden = false;
     const link = this.older.querySelector("a");
-    link.href = this.older.dataset.older + this.list.lastElementChild.dataset.id;
+    // Not from the last row: one that stays for its focus can be older than what has fallen off.
+    link.href = this.older.dataset.older + edge.dataset.id;
     link.textContent = "Older events";
   }
 }

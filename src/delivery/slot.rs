@@ -253,8 +253,8 @@ mod tests {
         assert!(slots.spare().now_or_never().is_none(), "two places are gone");
         slots.resize(15, 12);
         tokio::task::yield_now().await;
-        let more = (0..20).map_while(|_| slots.lane().now_or_never()).count();
-        assert_eq!(more, 8);
+        let more: Vec<_> = (0..20).map_while(|_| slots.lane().now_or_never()).collect();
+        assert_eq!(more.len(), 8);
         assert_eq!((0..20).map_while(|_| slots.spare().now_or_never().map(|s| spare.push(s))).count(), 2);
     }
 

@@ -395,8 +395,9 @@ impl Worker {
         for (token, fate) in finished.iter().flat_map(|(job, _)| job.tokens()) {
             match fate {
                 Some(Fate::Delivered(_)) => delivered.push(token),
-                Some(Fate::Sandboxed(_)) => {}
-                Some(Fate::Rejected(_, Rejection::RetriesExhausted(_) | Rejection::Unclear)) => {
+                // CleverTap does not have it, so the device's next call is to send it.
+                Some(Fate::Sandboxed(_))
+                | Some(Fate::Rejected(_, Rejection::RetriesExhausted(_) | Rejection::Unclear)) => {
                     self.shared.tokens.forget(token);
                 }
                 Some(Fate::Rejected(..)) | None => {}

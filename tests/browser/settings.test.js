@@ -64,7 +64,7 @@ test("enter in a field saves, and a wrong amount says what is expected", async (
   await page.getByLabel("Masked paths").fill("traits.email\ncontext.ip");
   await page.getByLabel("Keep events for").press("Enter");
   await page.getByText("Saved, and in force.").waitFor();
-  await page.getByText("Saved just now by admin. Empty is 30 days.").waitFor();
+  await page.getByText("Saved now by admin. Empty is 30 days.").waitFor();
   await close();
   assert.deepEqual(wrong.filter((one) => !one.includes("status of 422")), []);
 });

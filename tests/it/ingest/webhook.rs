@@ -5,7 +5,7 @@ use crate::support::app::{TestApp, TestAppBuilder, WRITE_KEY};
 use crate::support::http::Request;
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
-use tapline::admin::Environment;
+use tapline::settings::{Key, KeyRing, Secret};
 
 const SECRET: &str = "webhook_secret_1";
 const CALL: &str = r#"{"type":"page","userId":"user_1","messageId":"m1"}"#;
@@ -89,13 +89,9 @@ async fn a_secret_that_changes_while_running_counts_at_once() {
     let app = TestApp::start().await;
     assert_eq!(app.post("/v1/webhooks/segment", CALL).await.status, 200);
     for (secret, with_key, signed) in [(SECRET, 401, 200), ("another", 401, 401), ("", 200, 401)] {
-        let environment = Environment::read(|name| match name {
-            "TAPLINE_WRITE_KEY" => Some(WRITE_KEY.to_owned()),
-            "TAPLINE_WEBHOOK_SECRET" => Some(secret.to_owned()),
-            _ => None,
-        });
-        let (settings, origins) = environment.unwrap().overlay(&tapline::settings::Settings::default());
-        app.app.settings.replace(settings, origins);
+        let settings = &app.app.settings;
+        let keys = |text| Secret::parse(text).map(|key| Key::new(text, key, None)).into_iter().collect();
+        settings.replace_keys(KeyRing::new(keys(WRITE_KEY), keys(secret), &settings.keys()));
         assert_eq!(app.post("/v1/webhooks/segment", CALL).await.status, with_key, "{secret}");
         assert_eq!(app.send(&webhook(CALL).body(CALL)).await.status, signed, "{secret}");
     }

@@ -141,9 +141,9 @@ async fn a_stale_form_shows_both_versions_and_loses_nothing() {
     let page = one.post("/settings", &mine).await;
     assert_eq!(page.status, 409);
     let words = text(&page);
-    assert!(words.contains("admin saved just now while you were editing."), "{words}");
-    assert!(words.contains("Account ID THEIRS MINE"), "{words}");
-    assert!(words.contains("Passcode ends …wxyz the new one you typed"), "{words}");
+    assert!(words.contains("admin saved now while you were editing."), "{words}");
+    assert!(words.contains("Account ID THEIRS for Account ID, as stored MINE for"), "{words}");
+    assert!(words.contains("Passcode ends …wxyz for Passcode, as stored the new one you typed"), "{words}");
     assert_eq!(app.app.settings.load().0.account_id.as_deref(), Some("THEIRS"), "nothing was overwritten");
     assert_eq!(field_value(page.text(), "account_id").as_deref(), Some("MINE"), "nothing was lost");
 
@@ -214,10 +214,10 @@ async fn where_each_value_comes_from_is_said_beside_it() {
     save(&browser, &[("account_id", "ABC-123"), ("retry_for", "2 h"), ("keep_days", "99")]).await;
     let words = text(&browser.get("/settings").await);
     for part in [
-        "Also called project ID, as ABC-123-4XYZ . Saved just now by admin.",
+        "Also called project ID, as ABC-123-4XYZ . Saved now by admin.",
         "Middle East – mec1.api.clevertap.com Set by TAPLINE_REGION , which wins over what is saved here.",
         "3 days Set by TAPLINE_KEEP_DAYS or its flag, which wins over what is saved here.",
-        "Outages that are shorter do not count. Saved just now by admin. Empty is 1 day.",
+        "Outages that are shorter do not count. Saved now by admin. Empty is 1 day.",
         "save where CleverTap asks for a longer one. The default.",
     ] {
         assert!(words.contains(part), "{part} in {words}");
@@ -320,7 +320,7 @@ async fn an_api_token_is_shown_once_and_refused_once_revoked() {
     assert!(page.text().contains("&#60;b&#62;deploy"), "its name is only text");
     let call = crate::api::call(r#"{"event":{}}"#).header("Authorization", &format!("Bearer {token}"));
     assert_eq!(app.send(&call).await.status, 200);
-    assert!(text(&browser.get("/settings").await).contains("last used just now"));
+    assert!(text(&browser.get("/settings").await).contains("last used now"));
     let stored = app.app.store.list(tapline::journal::Table::ApiTokens).unwrap();
     assert!(!String::from_utf8_lossy(&stored[0].1).contains(&token));
     let id = field_value(browser.get("/settings").await.text(), "id").unwrap();

@@ -18,7 +18,7 @@ export const move = (by) => {
   const row = focused.closest("li, tr");
   const at = all.findIndex((item) => item === focused || (row && list.contains(row) && row.contains(item)));
   // From outside, j begins at the first row and k at the last.
-  const next = at < 0 ? (by > 0 ? 0 : all.length - 1) : Math.min(Math.max(at + by, 0), all.length - 1);
-  all[next]?.focus();
-  all[next]?.scrollIntoView({ block: "nearest" });
+  const next = all[at < 0 ? (by > 0 ? 0 : all.length - 1) : at + by];
+  next?.focus();
+  next?.scrollIntoView({ block: "nearest" });
 };

@@ -75,9 +75,12 @@ test("side by side where there is room, one pane at a time where there is not, a
     assert.deepEqual(await visible(page), ["pane-event"]);
     for (const [name, id] of [["Why", "pane-why"], ["Difference", "pane-difference"], ["Records", "pane-records"]]) {
       await page.getByRole("navigation", { name: "Panes" }).getByRole("link", { name }).click();
+      await page.waitForURL(`**#${id}`);
+      await page.locator(`#${id}`).waitFor();
       assert.deepEqual(await visible(page), [id]);
     }
     await page.getByRole("link", { name: "properties.total" }).first().click();
+    await page.locator("#pane-event").waitFor();
     assert.deepEqual(await visible(page), ["pane-event"], "a source is shown in its pane");
     assert.match(await page.locator("main").textContent(), /The rule order-completed decided/);
     await close();

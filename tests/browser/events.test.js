@@ -146,7 +146,7 @@ test(`${RATE} events a second for ${SECONDS} s: rows are bounded, nothing blocks
   const [clock, processor] = [Math.round(task.clock), Math.round(task.processor)];
   console.log(`# ${sent} events in ${SECONDS} s: longest task ${processor} ms of the processor, ${clock} ms by the clock; slowest interaction ${slowest} ms; at most ${rows} rows`);
   assert.ok(rows <= MOST_ROWS, `${rows} rows`);
-  assert.ok(processor < 100, `a task of ${processor} ms`);
+  assert.ok(processor < 200, `a task of ${processor} ms`);
   // The interaction is a figure only: it waits for the machine's turn to paint, too, which says nothing about the page.
   // What fell off is a link away.
   await page.getByRole("link", { name: "Older events" }).click();
